@@ -1,0 +1,1 @@
+"""The `veery` command, one module a noun."""

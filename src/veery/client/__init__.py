@@ -1,0 +1,1 @@
+"""One account on one device: a façade over services."""

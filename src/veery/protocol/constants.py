@@ -1,0 +1,96 @@
+"""The geometry: sizes, limits, lifetimes and labels of the protocol, one line each with unit and chapter.
+
+Sizes are bytes unless the name says otherwise; times are milliseconds where a name ends in `_MS`, seconds where it
+ends in `_S`. No such literal stands anywhere else in the code.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60 * SECOND_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
+# -- keys and identifiers (01) ---------------------------------------------------------------------------------
+KEY_SIZE: Final = 32  # Ed25519 and X25519 keys, 01.1
+SIGNATURE_SIZE: Final = 64  # Ed25519, 01.1
+SEED_SIZE: Final = 16  # account seed, 01.1
+ACCOUNT_ID_SIZE: Final = 33  # prefix and key, 01.2
+ACCOUNT_ID_HEX: Final = 66  # characters, 01.2
+PREFIX_USER: Final = 0x05  # 01.2
+PREFIX_GROUP: Final = 0x03  # 01.2
+PREFIX_BLIND15: Final = 0x15  # 01.2
+PREFIX_BLIND25: Final = 0x25  # 01.2
+PREFIX_UNBLINDED: Final = 0x00  # 01.2
+PREFIX_VERSION_AUTH: Final = 0x07  # 01.2, 01.6
+DISPLAY_NAME_MAX: Final = 100  # bytes of UTF-8, 01.4
+
+# -- messages v1 (02) ------------------------------------------------------------------------------------------
+MESSAGE_PADDING: Final = 160  # block, 02.2
+SEALED_BOX_OVERHEAD: Final = 48  # 02.1
+SIGNED_TRAILER_SIZE: Final = KEY_SIZE + SIGNATURE_SIZE  # sender key and signature, 02.1
+ATTACHMENTS_MAX: Final = 32  # a message, 02.3.3
+BODY_MAX_CODE_POINTS: Final = 10_000  # receivers cut here, 02.7.1
+BODY_COMPOSE_CODE_POINTS: Final = 2_000  # senders refuse beyond, 02.7.1
+COMMUNITY_TIMESTAMP_SLACK_MS: Final = 6 * HOUR_MS  # 02.5.2
+CONFIG_OLDER_SLACK_MS: Final = 2 * MINUTE_MS  # 02.5.2
+TTL_MESSAGE_MS: Final = 14 * DAY_MS  # 02.4.1
+TTL_CONFIG_MS: Final = 30 * DAY_MS  # 02.4.1
+TTL_CALL_MS: Final = 5 * MINUTE_MS  # 02.4.1
+TTL_TYPING_MS: Final = 20 * SECOND_MS  # 02.4.1
+
+# -- onion requests (03) ---------------------------------------------------------------------------------------
+ONION_HOPS: Final = 3  # 03.7.3
+ONION_BODY_MAX: Final = 10_485_760  # HTTP body, 03.3
+ONION_HOP_LIMIT: Final = 15  # 03.3.1
+ONION_HOP_TIMEOUT_S: Final = 30.0  # node to node, 03.3.1
+ONION_SERVER_TIMEOUT_S: Final = 25.0  # last hop to server, 03.4.3
+
+# -- storage (04) ----------------------------------------------------------------------------------------------
+DATA_MAX: Final = 76_800  # decoded data of one message, 04.4.2
+DATA_MAX_BASE64: Final = 102_400  # characters, 04.4.2
+TTL_MIN_MS: Final = 10 * SECOND_MS  # 04.4.2
+TTL_MAX_PUBLIC_MS: Final = 14 * DAY_MS  # public inboxes, 04.4.2
+TTL_MAX_PRIVATE_MS: Final = 30 * DAY_MS  # all other namespaces and expire, 04.4.2, 04.6.5
+STORE_FUTURE_SLACK_MS: Final = 10 * SECOND_MS  # 04.4.2
+SIGNATURE_SLACK_MS: Final = 60 * SECOND_MS  # 04.2
+SIGNATURE_SLACK_FORWARDED_MS: Final = 70 * SECOND_MS  # 04.2
+RETRIEVE_MAX: Final = 7_800_000  # counted size of one answer, 04.4.2
+RETRIEVE_MESSAGE_OVERHEAD: Final = 143  # 100 and the hash, 04.6.2
+HASH_LENGTH: Final = 43  # characters of base64, 04.4.1
+REQUEST_BODY_MAX: Final = 10_485_760  # 04.1
+BATCH_MAX: Final = 20  # sub-requests, 04.7
+REVOKED_MAX: Final = 50  # revocations an account, 04.6.6
+SUBACCOUNT_TOKEN_SIZE: Final = 36  # 04.5
+SUBSCRIPTION_LIFE_S: Final = 65 * 60  # 04.8.1
+SUBSCRIPTION_PAST_S: Final = 14 * 24 * 3600  # 04.8.1
+SUBSCRIPTION_FUTURE_S: Final = 24 * 3600  # 04.8.1
+MEMBER_TIMEOUT_S: Final = 5.0  # forwarded requests, 04.2.2
+TIMESTAMP_MIN_MS: Final = 1_000_000_000  # smaller is not in milliseconds, 04.1.1
+DATABASE_MAX: Final = 10 * 1024**3  # 04.4.2, newest
+EXPIRY_SWEEP_S: Final = 10.0  # 04.4.2
+
+# -- swarms and nodes (05) -------------------------------------------------------------------------------------
+NO_SWARM: Final = 2**64 - 1  # not a candidate, 05.1
+SWARM_RING: Final = 2**64  # 05.1
+SWARM_MIN: Final = 5  # members, 05.3
+SWARM_EXCESS_BASE: Final = 5  # 05.3
+SWARM_NEW: Final = 7  # 05.3
+SWARM_MARGIN: Final = 2  # 05.3
+PUSH_BATCH_MAX: Final = 1_000_000  # bytes, 05.4.1, newest
+PUSH_MAX: Final = 9_000_000  # bytes accepted by the oldest, 05.4.1
+
+# -- the queue (15) --------------------------------------------------------------------------------------------
+QUEUE_TAG_SIZE: Final = 15  # random bytes, 15.3.1
+QUEUE_MESSAGE_MAX: Final = 10_485_760  # encrypted frame, 15.1
+QUEUE_FRAME_OVERHEAD: Final = 33  # of CURVE, 15.1.2
+QUEUE_COMMAND_MAX: Final = 251  # name, 15.1.2
+QUEUE_IDLE_S: Final = 30.0  # 15.3.6
+QUEUE_REQUEST_TIMEOUT_S: Final = 15.0  # 15.3.4
+QUEUE_HANDSHAKE_S: Final = 10.0  # 15.1
+
+# -- bounds on what a stranger can make a parser do ------------------------------------------------------------
+BT_DEPTH_MAX: Final = 32  # nested lists and dicts
+BT_ITEMS_MAX: Final = 1_000_000  # values in one document

@@ -1,0 +1,261 @@
+"""The few primitives of the protocol, composed once.
+
+Everything here is libsodium (through PyNaCl), OpenSSL (through `cryptography`) or hashlib; nothing is written by hand
+but the composition. All functions are deterministic: random input is an argument. Failures raise `CryptoFailed`
+(authentication, low-order keys) or `Misuse` (wrong sizes); no failure returns a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import padding as block_padding
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from nacl import bindings
+from nacl.exceptions import CryptoError
+
+from veery.errors import Misuse, Rejected
+from veery.protocol.constants import KEY_SIZE, SEALED_BOX_OVERHEAD, SIGNATURE_SIZE
+
+RandomBytes = Callable[[int], bytes]  # gives n random bytes; `secrets.token_bytes` outside of tests
+
+L: Final = 2**252 + 27742317777372353535851937790883648493  # order of the Ed25519 group, 01
+XCHACHA_NONCE_SIZE: Final = 24
+XCHACHA_TAG_SIZE: Final = 16
+GCM_NONCE_SIZE: Final = 12
+GCM_TAG_SIZE: Final = 16
+CBC_BLOCK: Final = 16
+
+
+class CryptoFailed(Rejected):
+    """A tag, signature or key did not hold: the bytes were altered, or meant for somebody else."""
+
+    default_kind = "protocol.crypto"
+
+
+def _sized(value: bytes, size: int, what: str) -> bytes:
+    if len(value) != size:
+        raise Misuse(f"{what} must be {size} bytes, not {len(value)}")
+    return bytes(value)
+
+
+# -- hashes ----------------------------------------------------------------------------------------------------
+
+
+def blake2b(size: int, *parts: bytes, key: bytes = b"", person: bytes = b"") -> bytes:
+    """BLAKE2b of the joined parts: `size` bytes (1 to 64), key up to 64 bytes, personalisation up to 16."""
+    state = hashlib.blake2b(digest_size=size, key=key, person=person)
+    for part in parts:
+        state.update(part)
+    return state.digest()
+
+
+def sha512(*parts: bytes) -> bytes:
+    """SHA-512 of the joined parts: 64 bytes."""
+    return hashlib.sha512(b"".join(parts)).digest()
+
+
+def sha256(*parts: bytes) -> bytes:
+    """SHA-256 of the joined parts: 32 bytes."""
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA256: 32 bytes."""
+    return hmac.digest(key, message, "sha256")
+
+
+def equal(left: bytes, right: bytes) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(left, right)
+
+
+# -- Ed25519 and X25519 ----------------------------------------------------------------------------------------
+
+
+def ed25519_from_seed(seed32: bytes) -> tuple[bytes, bytes]:
+    """Ed25519 key pair of a 32-byte seed: (public 32, libsodium secret 64 = seed and public), 01.1."""
+    public, secret = bindings.crypto_sign_seed_keypair(_sized(seed32, KEY_SIZE, "an Ed25519 seed"))
+    return bytes(public), bytes(secret)
+
+
+def ed25519_sign(secret64: bytes, message: bytes) -> bytes:
+    """Ed25519 signature, 64 bytes."""
+    return bytes(bindings.crypto_sign(message, _sized(secret64, 64, "an Ed25519 secret key"))[:SIGNATURE_SIZE])
+
+
+def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> None:
+    """Check an Ed25519 signature. Raises CryptoFailed when it does not hold (also for wrong sizes)."""
+    if len(public) != KEY_SIZE or len(signature) != SIGNATURE_SIZE:
+        raise CryptoFailed("signature or key of a wrong size", kind="protocol.crypto.signature")
+    try:
+        bindings.crypto_sign_open(signature + message, public)
+    except CryptoError:
+        raise CryptoFailed("the signature does not verify", kind="protocol.crypto.signature") from None
+
+
+def ed25519_verifies(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether an Ed25519 signature holds."""
+    try:
+        ed25519_verify(public, message, signature)
+    except CryptoFailed:
+        return False
+    return True
+
+
+def ed25519_public_to_x25519(public: bytes) -> bytes:
+    """Convert an Ed25519 public key, 01.1. Raises CryptoFailed for points off the main subgroup, 01.9."""
+    try:
+        return bytes(bindings.crypto_sign_ed25519_pk_to_curve25519(_sized(public, KEY_SIZE, "an Ed25519 key")))
+    except (CryptoError, RuntimeError):
+        raise CryptoFailed("the Ed25519 key does not convert to X25519", kind="protocol.crypto.conversion") from None
+
+
+def ed25519_secret_to_x25519(secret64: bytes) -> bytes:
+    """The X25519 secret (32, clamped) of a libsodium Ed25519 secret; also the Ed25519 private scalar, 01.1."""
+    return bytes(bindings.crypto_sign_ed25519_sk_to_curve25519(_sized(secret64, 64, "an Ed25519 secret key")))
+
+
+def x25519_public(secret32: bytes) -> bytes:
+    """X25519 public key of a secret."""
+    return bytes(bindings.crypto_scalarmult_base(_sized(secret32, KEY_SIZE, "an X25519 secret")))
+
+
+def x25519(secret32: bytes, public32: bytes) -> bytes:
+    """X25519 shared secret, 32 bytes. Raises CryptoFailed for low-order keys (an all-zero result), 03.2."""
+    _sized(secret32, KEY_SIZE, "an X25519 secret")
+    if len(public32) != KEY_SIZE:
+        raise CryptoFailed("an X25519 key must be 32 bytes", kind="protocol.crypto.low_order")
+    try:
+        shared = bytes(bindings.crypto_scalarmult(secret32, public32))
+    except (CryptoError, RuntimeError):
+        raise CryptoFailed("the X25519 key has low order", kind="protocol.crypto.low_order") from None
+    if not any(shared):
+        raise CryptoFailed("the X25519 key has low order", kind="protocol.crypto.low_order")
+    return shared
+
+
+# -- scalars modulo L (01 conventions) -------------------------------------------------------------------------
+
+
+def scalar_reduce(value: bytes) -> bytes:
+    """Read little-endian, take modulo L, write 32 bytes."""
+    return (int.from_bytes(value, "little") % L).to_bytes(32, "little")
+
+
+def scalar_mul(left: bytes, right: bytes) -> bytes:
+    """Product modulo L of two 32-byte scalars (reduced first)."""
+    return bytes(bindings.crypto_core_ed25519_scalar_mul(scalar_reduce(left), scalar_reduce(right)))
+
+
+def scalar_add(left: bytes, right: bytes) -> bytes:
+    """Sum modulo L of two 32-byte scalars (reduced first)."""
+    return bytes(bindings.crypto_core_ed25519_scalar_add(scalar_reduce(left), scalar_reduce(right)))
+
+
+def scalar_neg(value: bytes) -> bytes:
+    """Negative modulo L."""
+    return bytes(bindings.crypto_core_ed25519_scalar_negate(scalar_reduce(value)))
+
+
+def point_mul(scalar: bytes, point: bytes) -> bytes:
+    """Edwards scalar multiplication without clamping. Raises CryptoFailed for invalid points or the identity."""
+    try:
+        return bytes(bindings.crypto_scalarmult_ed25519_noclamp(scalar_reduce(scalar), point))
+    except (CryptoError, RuntimeError, TypeError, ValueError):
+        raise CryptoFailed(
+            "the point is invalid or the product is the identity", kind="protocol.crypto.point"
+        ) from None
+
+
+def point_base_mul(scalar: bytes) -> bytes:
+    """Scalar times the base point, without clamping. Raises CryptoFailed for the zero scalar."""
+    try:
+        return bytes(bindings.crypto_scalarmult_ed25519_base_noclamp(scalar_reduce(scalar)))
+    except (CryptoError, RuntimeError):
+        raise CryptoFailed("the scalar is zero", kind="protocol.crypto.point") from None
+
+
+# -- authenticated encryption ----------------------------------------------------------------------------------
+
+
+def xchacha_encrypt(key: bytes, nonce: bytes, plaintext: bytes, ad: bytes = b"") -> bytes:
+    """XChaCha20-Poly1305 (IETF): ciphertext and tag, 16 bytes longer than the plaintext. Nonce 24 bytes."""
+    _sized(key, KEY_SIZE, "an XChaCha20 key")
+    _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
+    return bytes(bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, ad, nonce, key))
+
+
+def xchacha_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, ad: bytes = b"") -> bytes:
+    """Open `xchacha_encrypt`. Raises CryptoFailed."""
+    _sized(key, KEY_SIZE, "an XChaCha20 key")
+    if len(nonce) != XCHACHA_NONCE_SIZE or len(ciphertext) < XCHACHA_TAG_SIZE:
+        raise CryptoFailed("the ciphertext is too short", kind="protocol.crypto.short")
+    try:
+        return bytes(bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, ad, nonce, key))
+    except CryptoError:
+        raise CryptoFailed("the ciphertext does not open with this key") from None
+
+
+def aes_gcm_encrypt(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
+    """AES-GCM without associated data: ciphertext and 16-byte tag. Nonce 12 bytes."""
+    return AESGCM(key).encrypt(_sized(nonce, GCM_NONCE_SIZE, "a GCM nonce"), plaintext, None)
+
+
+def aes_gcm_decrypt(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes:
+    """Open `aes_gcm_encrypt`. Raises CryptoFailed."""
+    if len(nonce) != GCM_NONCE_SIZE or len(ciphertext) < GCM_TAG_SIZE:
+        raise CryptoFailed("the ciphertext is too short", kind="protocol.crypto.short")
+    try:
+        return AESGCM(key).decrypt(nonce, ciphertext, None)
+    except InvalidTag:
+        raise CryptoFailed("the ciphertext does not open with this key") from None
+
+
+def aes_cbc_encrypt(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
+    """AES-CBC with PKCS#7 padding; not authenticated. IV 16 bytes."""
+    padder = block_padding.PKCS7(CBC_BLOCK * 8).padder()
+    encryptor = Cipher(AES(key), CBC(iv)).encryptor()
+    return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
+
+
+def aes_cbc_decrypt(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
+    """Open `aes_cbc_encrypt`. Raises CryptoFailed for bad lengths or padding."""
+    if len(iv) != CBC_BLOCK or not ciphertext or len(ciphertext) % CBC_BLOCK:
+        raise CryptoFailed("the ciphertext is not whole blocks", kind="protocol.crypto.short")
+    decryptor = Cipher(AES(key), CBC(iv)).decryptor()
+    unpadder = block_padding.PKCS7(CBC_BLOCK * 8).unpadder()
+    try:
+        return unpadder.update(decryptor.update(ciphertext) + decryptor.finalize()) + unpadder.finalize()
+    except ValueError:
+        raise CryptoFailed("the padding does not hold") from None
+
+
+# -- sealed boxes (02.1.1) -------------------------------------------------------------------------------------
+
+
+def box_seal(recipient_x25519: bytes, message: bytes, ephemeral_seed: bytes) -> bytes:
+    """libsodium sealed box with a given ephemeral seed (32 bytes, `crypto_box_seed_keypair`): 48 bytes longer."""
+    public, secret = bindings.crypto_box_seed_keypair(_sized(ephemeral_seed, KEY_SIZE, "an ephemeral seed"))
+    nonce = blake2b(24, public, recipient_x25519)
+    try:
+        return bytes(public) + bytes(bindings.crypto_box(message, nonce, recipient_x25519, secret))
+    except (CryptoError, RuntimeError):
+        raise CryptoFailed("the recipient's key has low order", kind="protocol.crypto.low_order") from None
+
+
+def box_open(own_public: bytes, own_secret: bytes, sealed: bytes) -> bytes:
+    """Open a sealed box. Raises CryptoFailed."""
+    if len(sealed) < SEALED_BOX_OVERHEAD:
+        raise CryptoFailed("the sealed box is too short", kind="protocol.crypto.short")
+    try:
+        return bytes(bindings.crypto_box_seal_open(sealed, own_public, own_secret))
+    except (CryptoError, RuntimeError):
+        raise CryptoFailed("the sealed box does not open with this key") from None

@@ -1,0 +1,1 @@
+"""Swarms and nodes (chapter 05): node records, account -> swarm, assignment, pushes between members."""

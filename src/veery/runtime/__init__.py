@@ -1,0 +1,1 @@
+"""What every shell shares: clock, randomness, settings, logging, SQLite, TLS identity, service lifecycle."""
