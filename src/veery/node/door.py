@@ -1,0 +1,356 @@
+"""The node's HTTPS door: an asyncio protocol over httptools with every bound that a stranger can lean on.
+
+One connection handles one request at a time; further pipelined requests wait, and beyond a few the socket is not read.
+Each phase of a connection has a deadline, checked by one sweep a second over all connections, so that a client which
+sends half a header, half a body, or never reads its answer is closed. Bounded are: connections in all and per source
+address, the head, the body, and the memory that all bodies in flight take together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from math import inf
+from typing import cast
+
+import httptools
+
+from veery.node.http import HeadWriter, HttpAnswer, HttpRequest, text
+from veery.protocol.constants import REQUEST_BODY_MAX
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[HttpRequest], Awaitable[HttpAnswer]]
+EarlyCheck = Callable[[str, str], HttpAnswer | None]  # (path, peer) once the head is there, before the body is read
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """Bounds of the door. Times in seconds, sizes in bytes."""
+
+    connections: int = 4096
+    connections_per_address: int = 512
+    head_max: int = 32_768
+    body_max: int = REQUEST_BODY_MAX
+    bodies_max: int = 268_435_456  # of all requests in flight together
+    pipelined: int = 8
+    handshake_s: float = 10.0
+    head_s: float = 15.0
+    body_s: float = 60.0
+    idle_s: float = 75.0
+    write_s: float = 60.0
+    drain_s: float = 5.0
+
+
+class Phase(Enum):
+    """What a connection waits for; each has its own deadline."""
+
+    IDLE = "for the first byte of a request"
+    HEAD = "for the rest of the head"
+    BODY = "for the rest of the body"
+    HANDLING = "for the handler; no deadline here, handlers have their own"
+    WRITING = "for the peer to read what was written"
+
+
+class HttpDoor:
+    """Accepts connections and gives whole requests to `handler`. `early` may answer when only the head is there."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        limits: DoorLimits | None = None,
+        early: EarlyCheck | None = None,
+        server: str = "Veery",
+    ) -> None:
+        self.handler = handler
+        self.early = early
+        self.limits = limits or DoorLimits()
+        self.head_writer = HeadWriter(server)
+        self.connections: set[Connection] = set()
+        self.per_address: Counter[str] = Counter()
+        self.buffered = 0
+        self.closing = False
+        self._servers: list[asyncio.Server] = []
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None, *, reuse_port: bool = False) -> int:
+        """Bind and accept; gives the bound port."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: Connection(self, loop),
+            host,
+            port,
+            ssl=tls,
+            backlog=1024,
+            reuse_port=reuse_port or None,
+            ssl_handshake_timeout=self.limits.handshake_s if tls else None,
+        )
+        self._servers.append(server)
+        if self._sweeper is None:
+            self._sweeper = loop.create_task(self._sweep(), name="door sweep")
+        return int(server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop accepting, let requests in flight be answered for `drain_s`, then cut what is left."""
+        self.closing = True
+        for server in self._servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.close_when_idle()
+        waiting = [connection.gone for connection in self.connections]
+        if waiting:
+            await asyncio.wait(waiting, timeout=self.limits.drain_s)
+        for connection in list(self.connections):
+            connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+
+    def admits(self, address: str) -> bool:
+        """Whether one more connection from this address fits."""
+        return (
+            not self.closing
+            and len(self.connections) < self.limits.connections
+            and self.per_address[address] < self.limits.connections_per_address
+        )
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            now = loop.time()
+            for connection in [each for each in self.connections if each.deadline < now]:
+                connection.expire()
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a client."""
+
+    def __init__(self, door: HttpDoor, loop: asyncio.AbstractEventLoop) -> None:
+        self.door = door
+        self.loop = loop
+        self.gone: asyncio.Future[None] = loop.create_future()
+        self.deadline = inf
+        self.phase = Phase.IDLE
+        self.peer = ""
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[HttpRequest, bool]] = deque()
+        self._task: asyncio.Task[HttpAnswer] | None = None
+        self._closing = False
+        self._reading = True
+        self._size = 0
+        self._begin()
+
+    # -- transport ---------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.peer = (transport.get_extra_info("peername") or ("",))[0]
+        if not self.door.admits(self.peer):
+            self._transport.abort()
+            return
+        self.door.connections.add(self)
+        self.door.per_address[self.peer] += 1
+        self._enter(Phase.IDLE, self.door.limits.head_s)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self in self.door.connections:
+            self.door.connections.discard(self)
+            self.door.per_address[self.peer] -= 1
+            if not self.door.per_address[self.peer]:
+                del self.door.per_address[self.peer]
+        if self._task is not None:
+            self._task.cancel()
+        self._release(sum(len(request.body) for request, _ in self._waiting) + self._size)
+        self._waiting.clear()
+        self._size = 0
+        self._closing = True
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # nothing here upgrades: the request is answered as an ordinary one
+            self.close_when_idle()
+        except httptools.HttpParserError as error:
+            length = "content-length" in str(error).lower()
+            self._refuse(text(400, "invalid Content-Length" if length else None, close=True))
+
+    def pause_writing(self) -> None:
+        self._enter(Phase.WRITING, self.door.limits.write_s)
+
+    def resume_writing(self) -> None:
+        if self.phase is Phase.WRITING:
+            self._settle()
+
+    # -- parser ------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._head_size = 0
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def on_message_begin(self) -> None:
+        self._begin()
+        if self._task is None:
+            self._enter(Phase.HEAD, self.door.limits.head_s)
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._count_head(len(name) + len(value) + 4)
+
+    def on_headers_complete(self) -> None:
+        if self._closing:
+            return
+        declared = self._headers.get("content-length", "0")
+        early = self.door.early(self._path(), self.peer) if self.door.early is not None else None
+        if not declared.isdecimal():
+            self._refuse(text(400, "invalid Content-Length", close=True))
+        elif int(declared) > self.door.limits.body_max:
+            self._refuse(text(413, "Request body too large", close=True))
+        elif early is not None:
+            self._refuse(early)
+        else:
+            if self._headers.get("expect", "").lower() == "100-continue":
+                self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self._task is None:
+                self._enter(Phase.BODY, self.door.limits.body_s)
+
+    def on_body(self, body: bytes) -> None:
+        if self._closing:
+            return
+        self._body.append(body)
+        self._size += len(body)
+        self.door.buffered += len(body)
+        if self._size > self.door.limits.body_max:
+            self._refuse(text(413, "Request body too large", close=True))
+        elif self.door.buffered > self.door.limits.bodies_max:
+            self._refuse(text(503, "Server busy, try again later", close=True))
+
+    def on_message_complete(self) -> None:
+        if self._closing:
+            return
+        method = self._parser.get_method().decode("latin-1")
+        request = HttpRequest(method, self._path(), self._headers, b"".join(self._body), self.peer)
+        self._begin()
+        self._waiting.append((request, self._parser.should_keep_alive()))
+        if self._task is None:
+            self._next()
+        elif len(self._waiting) >= self.door.limits.pipelined and self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _path(self) -> str:
+        return self._url.decode("latin-1").partition("?")[0]
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > self.door.limits.head_max and not self._closing:
+            self._refuse(text(431, close=True))
+
+    # -- answering ---------------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        request, keep = self._waiting.popleft()
+        self._enter(Phase.HANDLING, inf)
+        self._task = self.loop.create_task(self._handle(request))
+        size = len(request.body)
+        self._task.add_done_callback(lambda task: self._answered(task, keep=keep, size=size))
+        if not self._reading and self._transport is not None and len(self._waiting) < self.door.limits.pipelined:
+            self._reading = True
+            self._transport.resume_reading()
+
+    async def _handle(self, request: HttpRequest) -> HttpAnswer:
+        return await self.door.handler(request)
+
+    def _answered(self, task: asyncio.Task[HttpAnswer], *, keep: bool, size: int) -> None:
+        self._task = None
+        self._release(size)
+        if task.cancelled():
+            self.abort()
+            return
+        error = task.exception()
+        if error is not None:
+            log.error("a request failed inside the node (%s)", type(error).__name__, exc_info=error)
+        answer = text(500, "request failed") if error is not None else task.result()
+        close = answer.close or not keep or self._closing or self.door.closing
+        self._send(answer, close=close)
+        if not close and not self._closing:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take the next waiting request, or wait for one."""
+        if self._task is not None:
+            self._enter(Phase.HANDLING, inf)
+        elif self._waiting:
+            self._next()
+        else:
+            self._enter(Phase.IDLE, self.door.limits.idle_s)
+
+    def _refuse(self, answer: HttpAnswer) -> None:
+        """Answer and close; what else comes on this connection is not read."""
+        self._closing = True
+        self._release(self._size)
+        self._size = 0
+        if self._task is None:
+            self._send(answer, close=True)
+
+    def _send(self, answer: HttpAnswer, *, close: bool) -> None:
+        head = self.door.head_writer.head(answer, time.time(), close=close)
+        self._write(head + answer.body)
+        if close:
+            self._closing = True
+            self._enter(Phase.WRITING, self.door.limits.write_s)
+            if self._transport is not None:
+                self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _release(self, size: int) -> None:
+        self.door.buffered -= size
+
+    # -- deadlines ---------------------------------------------------------------------------------------------
+
+    def _enter(self, phase: Phase, seconds: float) -> None:
+        self.phase = phase
+        self.deadline = self.loop.time() + seconds
+
+    def expire(self) -> None:
+        """The deadline of the phase has passed: say so where the peer may still listen, and end."""
+        if self.phase in (Phase.HEAD, Phase.BODY) and not self._closing:
+            self._refuse(text(408, close=True))
+        else:
+            self.abort()
+
+    def close_when_idle(self) -> None:
+        """Close now when no request is being handled, else after its answer."""
+        self._closing = True
+        if self._task is None and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if self._transport is not None:
+            self._transport.abort()
