@@ -26,6 +26,24 @@ PREFIX_BLIND25: Final = 0x25  # 01.2
 PREFIX_UNBLINDED: Final = 0x00  # 01.2
 PREFIX_VERSION_AUTH: Final = 0x07  # 01.2, 01.6
 DISPLAY_NAME_MAX: Final = 100  # bytes of UTF-8, 01.4
+ED25519_SECRET_SIZE: Final = 64  # libsodium form: seed and public key, 01 conventions
+RECOVERY_WORDS: Final = 13  # 12 data words and the checksum word, 01.3
+RECOVERY_WORD_PREFIX: Final = 3  # significant characters of a word, 01.3.1
+RECOVERY_GROUP_SIZE: Final = 4  # bytes written as three words, 01.3.2
+RECOVERY_BYTES_MAX: Final = 1_024  # encoded by the low-level functions; a bound of ours
+RESTORE_SEARCH_S: Final = 15.0  # for a profile in the swarm, 01.4
+RESTORED_NAME_TIMESTAMP: Final = 1  # of a name typed when none was found: every real profile wins, 01.4
+XED25519_RANDOM_SIZE: Final = 64  # 01.5
+XED25519_PERSON: Final = b"xed25519signatur"  # 01.5
+VERSION_AUTH_KEY: Final = b"VersionCheckKey_sig"  # 01.6
+VERSION_AUTH_BODY_DIGEST: Final = 64  # BLAKE2b of a request's body at the file server, 01.6
+BLIND25_SEED_KEY: Final = b"SessCommBlind25_seed"  # 01.7.2
+BLIND25_SIGNATURE_KEY: Final = b"SessCommBlind25_sig"  # 01.7.2
+BLINDED_MESSAGE_VERSION: Final = 0  # first byte, 01.7.4
+NAME_TYPE_ACCOUNT: Final = 0  # `type` of a name that stands for an Account ID, 01.8
+NAME_ANSWERS: Final = 3  # nodes that must agree, 01.8
+NAME_TIMEOUT_S: Final = 10.0  # a node, 01.8
+NAME_MAX: Final = 1_024  # characters typed; a bound of ours, 01.8 sets none
 
 # -- messages v1 (02) ------------------------------------------------------------------------------------------
 MESSAGE_PADDING: Final = 160  # block, 02.2
@@ -90,6 +108,10 @@ QUEUE_COMMAND_MAX: Final = 251  # name, 15.1.2
 QUEUE_IDLE_S: Final = 30.0  # 15.3.6
 QUEUE_REQUEST_TIMEOUT_S: Final = 15.0  # 15.3.4
 QUEUE_HANDSHAKE_S: Final = 10.0  # 15.1
+QUEUE_HEARTBEAT_S: Final = 15.0  # 15.1
+QUEUE_HEARTBEAT_TIMEOUT_S: Final = 30.0  # 15.1
+QUEUE_RECONNECT_MS: Final = 250  # first, doubling, 15.1
+QUEUE_RECONNECT_MAX_MS: Final = 5_000  # 15.1
 
 # -- bounds on what a stranger can make a parser do ------------------------------------------------------------
 BT_DEPTH_MAX: Final = 32  # nested lists and dicts

@@ -1,0 +1,302 @@
+"""The node's messages in SQLite: statements only, on a connection that somebody else opened and commits.
+
+Every function here is synchronous and runs inside a transaction of the writer (or on a reading connection). An answer
+of 200 is given only after that transaction was synced, so nothing here commits by itself. Insertion numbers grow and
+are never given twice (05.9), which is what `last_hash` leans on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from veery.protocol.constants import REVOKED_MAX, TTL_MAX_PRIVATE_MS
+from veery.protocol.storage_rpc.namespaces import is_public_outbox
+
+Migration = tuple[int, str]
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        1,
+        """
+        CREATE TABLE owners (
+            id INTEGER PRIMARY KEY,
+            account BLOB NOT NULL UNIQUE
+        ) STRICT;
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            owner INTEGER NOT NULL REFERENCES owners (id),
+            namespace INTEGER NOT NULL,
+            hash TEXT NOT NULL UNIQUE,
+            timestamp INTEGER NOT NULL,
+            expiry INTEGER NOT NULL,
+            data BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX messages_by_owner ON messages (owner, namespace, id);
+        CREATE INDEX messages_by_expiry ON messages (expiry);
+        CREATE TABLE revocations (
+            account BLOB NOT NULL,
+            token BLOB NOT NULL,
+            time INTEGER NOT NULL,
+            PRIMARY KEY (account, token)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ),
+)
+
+_IN_MAX = 500  # bound parameters of one statement
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message as a swarm keeps it. `account` 33 bytes, `hash` 43 characters, times in milliseconds."""
+
+    account: bytes
+    namespace: int
+    hash: str
+    timestamp: int
+    expiry: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """What a store did: the expiry that holds now, and whether the message was there or is new."""
+
+    expiry: int
+    already: bool
+    inserted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireResult:
+    """What an expire did: changed hashes with their expiry, and those that exist but stayed as they were."""
+
+    updated: dict[str, int]
+    unchanged: dict[str, int]
+
+
+def owner_id(db: sqlite3.Connection, account: bytes) -> int | None:
+    """The row of an account, or None."""
+    row = db.execute("SELECT id FROM owners WHERE account = ?", (account,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _owner_made(db: sqlite3.Connection, account: bytes) -> int:
+    found = owner_id(db, account)
+    if found is not None:
+        return found
+    return int(db.execute("INSERT INTO owners (account) VALUES (?)", (account,)).lastrowid or 0)
+
+
+# -- storing ---------------------------------------------------------------------------------------------------
+
+
+def store(db: sqlite3.Connection, message: StoredMessage) -> StoreResult:
+    """Keep a message; a known hash keeps the later expiry (04.4.3). An outbox holds only its newest message."""
+    known = db.execute("SELECT expiry FROM messages WHERE hash = ?", (message.hash,)).fetchone()
+    if known is not None:
+        if message.expiry > known[0]:
+            db.execute("UPDATE messages SET expiry = ? WHERE hash = ?", (message.expiry, message.hash))
+        return StoreResult(max(message.expiry, known[0]), already=True, inserted=False)
+    owner = _owner_made(db, message.account)
+    if is_public_outbox(message.namespace):
+        newest = db.execute(
+            "SELECT max(timestamp), expiry FROM messages WHERE owner = ? AND namespace = ?", (owner, message.namespace)
+        ).fetchone()
+        if newest[0] is not None and newest[0] >= message.timestamp:
+            return StoreResult(message.expiry, already=True, inserted=False)
+        db.execute("DELETE FROM messages WHERE owner = ? AND namespace = ?", (owner, message.namespace))
+    db.execute(
+        "INSERT INTO messages (owner, namespace, hash, timestamp, expiry, data) VALUES (?, ?, ?, ?, ?, ?)",
+        (owner, message.namespace, message.hash, message.timestamp, message.expiry, message.data),
+    )
+    return StoreResult(message.expiry, already=False, inserted=True)
+
+
+def store_pushed(db: sqlite3.Connection, messages: Iterable[StoredMessage]) -> int:
+    """Keep what another member pushed (05.4.1); gives how many were new."""
+    return sum(store(db, message).inserted for message in messages)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------
+
+
+def position_of(db: sqlite3.Connection, owner: int, namespace: int, last_hash: str | None) -> int:
+    """The insertion number of a cursor; 0 when it is absent or not of this account and namespace (04.6.2)."""
+    if not last_hash:
+        return 0
+    row = db.execute(
+        "SELECT id FROM messages WHERE hash = ? AND owner = ? AND namespace = ?", (last_hash, owner, namespace)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def messages_after(
+    db: sqlite3.Connection, account: bytes, namespace: int, last_hash: str | None, *, newest_first: bool = False
+) -> Iterator[tuple[str, int, int, bytes]]:
+    """Messages after a cursor as (hash, timestamp, expiry, data), in the order in which this node stored them."""
+    owner = owner_id(db, account)
+    if owner is None:
+        return
+    after = position_of(db, owner, namespace, last_hash)
+    order = "DESC" if newest_first else "ASC"
+    yield from db.execute(
+        "SELECT hash, timestamp, expiry, data FROM messages WHERE owner = ? AND namespace = ? AND id > ?"
+        f" ORDER BY id {order}",  # noqa: S608  # one of two words of our own
+        (owner, namespace, after),
+    )
+
+
+def expiries(db: sqlite3.Connection, account: bytes, hashes: Sequence[str]) -> dict[str, int]:
+    """The expiry of each known hash of an account; unknown ones are left out."""
+    found: dict[str, int] = {}
+    for start in range(0, len(hashes), _IN_MAX):
+        some = hashes[start : start + _IN_MAX]
+        marks = ",".join("?" * len(some))
+        found.update(
+            db.execute(
+                "SELECT hash, expiry FROM messages JOIN owners ON owners.id = owner"
+                f" WHERE account = ? AND hash IN ({marks})",  # noqa: S608  # question marks only
+                (account, *some),
+            ).fetchall()
+        )
+    return found
+
+
+# -- deleting --------------------------------------------------------------------------------------------------
+
+
+def delete(db: sqlite3.Connection, account: bytes, hashes: Sequence[str]) -> list[str]:
+    """Delete messages of an account; gives those that were there, sorted."""
+    present = sorted(expiries(db, account, hashes))
+    db.executemany("DELETE FROM messages WHERE hash = ?", [(each,) for each in present])
+    return present
+
+
+def delete_where(
+    db: sqlite3.Connection, account: bytes, namespace: int | None, before: int | None = None
+) -> list[tuple[int, str]]:
+    """Delete an account's messages of one namespace (None: of all), with timestamp <= `before` where given.
+
+    Gives (namespace, hash) of what was deleted.
+    """
+    condition, values = _where(account, namespace)
+    if before is not None:
+        condition, values = condition + " AND timestamp <= ?", (*values, before)
+    rows = db.execute(
+        f"DELETE FROM messages WHERE {condition} RETURNING namespace, hash",  # noqa: S608  # fixed texts
+        values,
+    ).fetchall()
+    return [(int(row[0]), str(row[1])) for row in rows]
+
+
+def expire_all(db: sqlite3.Connection, account: bytes, namespace: int | None, expiry: int) -> list[tuple[int, str]]:
+    """Lower the expiry of all messages that expire later; gives (namespace, hash) of what changed (04.6.5)."""
+    condition, values = _where(account, namespace)
+    rows = db.execute(
+        f"UPDATE messages SET expiry = ? WHERE {condition} AND expiry > ? RETURNING namespace, hash",  # noqa: S608
+        (expiry, *values, expiry),
+    ).fetchall()
+    return [(int(row[0]), str(row[1])) for row in rows]
+
+
+def _where(account: bytes, namespace: int | None) -> tuple[str, tuple[bytes | int, ...]]:
+    owned = "owner = (SELECT id FROM owners WHERE account = ?)"
+    return (owned, (account,)) if namespace is None else (f"{owned} AND namespace = ?", (account, namespace))
+
+
+# -- expiry ----------------------------------------------------------------------------------------------------
+
+
+def expire(
+    db: sqlite3.Connection,
+    account: bytes,
+    wanted: Sequence[tuple[str, int]],
+    *,
+    shorten: bool,
+    extend: bool,
+    now_ms: int,
+) -> ExpireResult:
+    """Re-date messages: (hash, expiry) each, capped at now + 30 days; `shorten` only lowers, `extend` only raises."""
+    present = expiries(db, account, [each for each, _ in wanted])
+    updated: dict[str, int] = {}
+    unchanged: dict[str, int] = {}
+    for message_hash, asked in wanted:
+        if message_hash not in present:
+            continue
+        expiry, old = min(asked, now_ms + TTL_MAX_PRIVATE_MS), present[message_hash]
+        if (shorten and expiry >= old) or (extend and expiry <= old):
+            unchanged[message_hash] = old
+        else:
+            updated[message_hash] = expiry
+    db.executemany("UPDATE messages SET expiry = ? WHERE hash = ?", [(at, each) for each, at in updated.items()])
+    return ExpireResult(updated, unchanged)
+
+
+def remove_expired(db: sqlite3.Connection, now_ms: int, most: int = 5_000) -> int:
+    """Delete what expired, at most `most` rows at once so that stores need not wait; gives how many."""
+    return db.execute(
+        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE expiry <= ? LIMIT ?)", (now_ms, most)
+    ).rowcount
+
+
+# -- revocations (04.6.6) --------------------------------------------------------------------------------------
+
+
+def revoke(db: sqlite3.Connection, account: bytes, tokens: Sequence[bytes], now_ms: int) -> None:
+    """Put tokens on the account's list, or renew their time; only the newest 50 stay."""
+    db.executemany(
+        "INSERT INTO revocations (account, token, time) VALUES (?, ?, ?)"
+        " ON CONFLICT (account, token) DO UPDATE SET time = excluded.time",
+        [(account, token, now_ms) for token in tokens],
+    )
+    db.execute(
+        "DELETE FROM revocations WHERE account = ?1 AND token NOT IN"
+        " (SELECT token FROM revocations WHERE account = ?1 ORDER BY time DESC, token LIMIT ?2)",
+        (account, REVOKED_MAX),
+    )
+
+
+def unrevoke(db: sqlite3.Connection, account: bytes, tokens: Sequence[bytes]) -> int:
+    """Take tokens off the list; gives how many were on it."""
+    return db.executemany(
+        "DELETE FROM revocations WHERE account = ? AND token = ?", [(account, token) for token in tokens]
+    ).rowcount
+
+
+def revoked(db: sqlite3.Connection, account: bytes) -> frozenset[bytes]:
+    """The tokens on the account's list."""
+    return frozenset(row[0] for row in db.execute("SELECT token FROM revocations WHERE account = ?", (account,)))
+
+
+# -- pushing to other members ----------------------------------------------------------------------------------
+
+
+def newest_id(db: sqlite3.Connection) -> int:
+    """The highest insertion number now; 0 when there are no messages."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0])
+
+
+def accounts(db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+    """Every account with messages or the memory of some: (row, 33 bytes)."""
+    yield from db.execute("SELECT id, account FROM owners")
+
+
+def batch_after(
+    db: sqlite3.Connection, after: int, up_to: int, now_ms: int, rows: int = 500
+) -> list[tuple[int, StoredMessage]]:
+    """The next live messages with insertion number in (after, up_to], as (number, message)."""
+    found = db.execute(
+        "SELECT messages.id, account, namespace, hash, timestamp, expiry, data FROM messages"
+        " JOIN owners ON owners.id = owner WHERE messages.id > ? AND messages.id <= ? AND expiry > ?"
+        " ORDER BY messages.id LIMIT ?",
+        (after, up_to, now_ms, rows),
+    )
+    return [(int(row[0]), StoredMessage(*row[1:])) for row in found]
+
+
+def forget_empty_owners(db: sqlite3.Connection) -> int:
+    """Remove account rows without messages; revocations are kept apart and stay. Gives how many."""
+    return db.execute("DELETE FROM owners WHERE id NOT IN (SELECT owner FROM messages)").rowcount
