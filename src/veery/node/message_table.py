@@ -7,8 +7,9 @@ are never given twice (05.9), which is what `last_hash` leans on.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from veery.protocol.constants import REVOKED_MAX, TTL_MAX_PRIVATE_MS
@@ -45,7 +46,10 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
 )
 
-_IN_MAX = 500  # bound parameters of one statement
+_OLDEST_FIRST = (
+    "SELECT hash, timestamp, expiry, data FROM messages WHERE owner = ? AND namespace = ? AND id > ? ORDER BY id"
+)
+_NEWEST_FIRST = _OLDEST_FIRST + " DESC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,28 +145,17 @@ def messages_after(
     if owner is None:
         return
     after = position_of(db, owner, namespace, last_hash)
-    order = "DESC" if newest_first else "ASC"
-    yield from db.execute(
-        "SELECT hash, timestamp, expiry, data FROM messages WHERE owner = ? AND namespace = ? AND id > ?"
-        f" ORDER BY id {order}",  # noqa: S608  # one of two words of our own
-        (owner, namespace, after),
-    )
+    yield from db.execute(_NEWEST_FIRST if newest_first else _OLDEST_FIRST, (owner, namespace, after))
 
 
-def expiries(db: sqlite3.Connection, account: bytes, hashes: Sequence[str]) -> dict[str, int]:
+def expiries(db: sqlite3.Connection, account: bytes, hashes: Collection[str]) -> dict[str, int]:
     """The expiry of each known hash of an account; unknown ones are left out."""
-    found: dict[str, int] = {}
-    for start in range(0, len(hashes), _IN_MAX):
-        some = hashes[start : start + _IN_MAX]
-        marks = ",".join("?" * len(some))
-        found.update(
-            db.execute(
-                "SELECT hash, expiry FROM messages JOIN owners ON owners.id = owner"
-                f" WHERE account = ? AND hash IN ({marks})",  # noqa: S608  # question marks only
-                (account, *some),
-            ).fetchall()
-        )
-    return found
+    rows = db.execute(
+        "SELECT hash, expiry FROM messages JOIN owners ON owners.id = owner"
+        " WHERE account = ? AND hash IN (SELECT value FROM json_each(?))",
+        (account, json.dumps([*hashes])),
+    )
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 # -- deleting --------------------------------------------------------------------------------------------------
@@ -182,29 +175,22 @@ def delete_where(
 
     Gives (namespace, hash) of what was deleted.
     """
-    condition, values = _where(account, namespace)
-    if before is not None:
-        condition, values = condition + " AND timestamp <= ?", (*values, before)
     rows = db.execute(
-        f"DELETE FROM messages WHERE {condition} RETURNING namespace, hash",  # noqa: S608  # fixed texts
-        values,
+        "DELETE FROM messages WHERE owner = (SELECT id FROM owners WHERE account = ?1)"
+        " AND (?2 IS NULL OR namespace = ?2) AND (?3 IS NULL OR timestamp <= ?3) RETURNING namespace, hash",
+        (account, namespace, before),
     ).fetchall()
     return [(int(row[0]), str(row[1])) for row in rows]
 
 
 def expire_all(db: sqlite3.Connection, account: bytes, namespace: int | None, expiry: int) -> list[tuple[int, str]]:
     """Lower the expiry of all messages that expire later; gives (namespace, hash) of what changed (04.6.5)."""
-    condition, values = _where(account, namespace)
     rows = db.execute(
-        f"UPDATE messages SET expiry = ? WHERE {condition} AND expiry > ? RETURNING namespace, hash",  # noqa: S608
-        (expiry, *values, expiry),
+        "UPDATE messages SET expiry = ?1 WHERE owner = (SELECT id FROM owners WHERE account = ?2)"
+        " AND (?3 IS NULL OR namespace = ?3) AND expiry > ?1 RETURNING namespace, hash",
+        (expiry, account, namespace),
     ).fetchall()
     return [(int(row[0]), str(row[1])) for row in rows]
-
-
-def _where(account: bytes, namespace: int | None) -> tuple[str, tuple[bytes | int, ...]]:
-    owned = "owner = (SELECT id FROM owners WHERE account = ?)"
-    return (owned, (account,)) if namespace is None else (f"{owned} AND namespace = ?", (account, namespace))
 
 
 # -- expiry ----------------------------------------------------------------------------------------------------
