@@ -58,6 +58,19 @@ TTL_MESSAGE_MS: Final = 14 * DAY_MS  # 02.4.1
 TTL_CONFIG_MS: Final = 30 * DAY_MS  # 02.4.1
 TTL_CALL_MS: Final = 5 * MINUTE_MS  # 02.4.1
 TTL_TYPING_MS: Final = 20 * SECOND_MS  # 02.4.1
+SEALED_MESSAGE_MIN: Final = SEALED_BOX_OVERHEAD + SIGNED_TRAILER_SIZE  # shorter boxes are refused, 02.1.2
+PRO_SIGNATURE_SIZE: Final = SIGNATURE_SIZE  # real or decoy, 02.1
+PROFILE_KEY_SIZE: Final = 32  # 02.3.3
+MEMBER_AUTH_SIZE: Final = 100  # of a group invite, 02.3.5
+CONTENT_MAX: Final = 1_000_000  # one Content or Envelope, 08.5
+LABEL_BOX_EPHEMERAL: Final = b"SessionBoxEphemeralHashKey"  # key of the ephemeral seed's hash, 02.1.1
+LEGACY_GROUP_TARGET: Final = "__textsecure_group__!"  # beginning of a dead syncTarget, 02.5.2
+PREVIEW_URL_MAX: Final = 4_096  # characters, 02.3.3
+PREVIEW_HOST_MAX: Final = 2_048  # characters, 02.3.3
+TIMERS_AFTER_READ_S: Final = (300, 3_600, 43_200, 86_400, 604_800, 1_209_600)  # offered, 02.8.1
+TIMERS_AFTER_SEND_S: Final = (43_200, 86_400, 604_800, 1_209_600)  # offered, 02.8.1
+TIMER_AFTER_READ_DEFAULT_S: Final = 43_200  # 02.8.1
+TIMER_AFTER_SEND_DEFAULT_S: Final = 86_400  # 02.8.1
 
 # -- onion requests (03) ---------------------------------------------------------------------------------------
 ONION_HOPS: Final = 3  # 03.7.3
@@ -65,6 +78,20 @@ ONION_BODY_MAX: Final = 10_485_760  # HTTP body, 03.3
 ONION_HOP_LIMIT: Final = 15  # 03.3.1
 ONION_HOP_TIMEOUT_S: Final = 30.0  # node to node, 03.3.1
 ONION_SERVER_TIMEOUT_S: Final = 25.0  # last hop to server, 03.4.3
+ONION_FRAME_HEAD: Final = 4  # length of the blob, little-endian, 03.1
+ONION_GCM_LABEL: Final = b"LOKI"  # HMAC key of the aes-gcm layer key, 03.2
+ONION_PATH: Final = "/onion_req/v2"  # at the guard, 03.3
+ONION_USER_AGENT: Final = "WhatsApp"  # of every client, 03.3
+ONION_ACCEPT_LANGUAGE: Final = "en-us"  # of every client, 03.3
+ONION_HOP_COMMAND: Final = "sn.onion_request"  # node to node, 03.3.1
+ONION_CODES: Final = frozenset({200, 400, 401, 403, 404, 406, 410, 413, 421, 429, 500, 502, 503, 504})  # passed on, 03.4.2
+ONION_REFUSAL_TEXT_MAX: Final = 1_000  # characters kept of a refusal that a stranger wrote
+ONION_SERVER_PORT: Final = 443  # when a route names none, whatever the protocol, 03.4.3
+ONION_TARGET_PREFIXES: Final = ("/loki/", "/oxen/")  # 03.4.3
+ONION_TARGET_SUFFIX: Final = "/lsrpc"  # 03.4.3
+ONION_TARGET_MAX: Final = 1_024  # characters of a server target or host, a bound of our own
+ONION_V4_TARGET: Final = "/oxen/v4/lsrpc"  # 03.6
+ONION_V3_TARGETS: Final = ("/oxen/v3/lsrpc", "/loki/v3/lsrpc")  # 03.6
 
 # -- storage (04) ----------------------------------------------------------------------------------------------
 DATA_MAX: Final = 76_800  # decoded data of one message, 04.4.2
@@ -99,6 +126,17 @@ SWARM_NEW: Final = 7  # 05.3
 SWARM_MARGIN: Final = 2  # 05.3
 PUSH_BATCH_MAX: Final = 1_000_000  # bytes, 05.4.1, newest
 PUSH_MAX: Final = 9_000_000  # bytes accepted by the oldest, 05.4.1
+SWARM_FILL_PERCENTILE: Final = 25  # where unassigned nodes go, 05.3
+SWARM_STEAL_PERCENTILE: Final = 75  # what starving swarms take from, 05.3
+SWARM_DISSOLVE_PERCENTILE: Final = 0  # where nodes of a dissolved swarm go, 05.3
+SWARM_ID_MAX: Final = 2**64 - 2  # largest swarm id; one with 0 on the ring of new ids, 05.3
+PUSH_VERSION: Final = 1  # first byte of a pushed blob, 05.4.1
+BASE32Z_ALPHABET: Final = "ybndrfg8ejkmcpqxot1uwisza345h769"  # 05.2
+BASE32Z_KEY_LENGTH: Final = 52  # characters of a 32-byte key, 05.2
+ACTIVE_NODE_SIZE: Final = 51  # one record of active_nodes_bin, 04.6.3
+NODE_LIST_MAX: Final = 65_536  # nodes in one list that a parser takes
+HARDFORK: Final = (19, 4)  # major and revision that a new network begins with, 05.12
+NO_ADDRESS: Final = "0.0.0.0"  # of a node without a proof, 05.7
 
 # -- the queue (15) --------------------------------------------------------------------------------------------
 QUEUE_TAG_SIZE: Final = 15  # random bytes, 15.3.1
@@ -108,11 +146,18 @@ QUEUE_COMMAND_MAX: Final = 251  # name, 15.1.2
 QUEUE_IDLE_S: Final = 30.0  # 15.3.6
 QUEUE_REQUEST_TIMEOUT_S: Final = 15.0  # 15.3.4
 QUEUE_HANDSHAKE_S: Final = 10.0  # 15.1
+QUEUE_ROUTING_LABEL: Final = b"L"  # leads the fixed routing id, 15.1
+QUEUE_ROUTES_MAX: Final = 65_536  # routing ids whose proven key is remembered
 QUEUE_HEARTBEAT_S: Final = 15.0  # 15.1
 QUEUE_HEARTBEAT_TIMEOUT_S: Final = 30.0  # 15.1
 QUEUE_RECONNECT_MS: Final = 250  # first, doubling, 15.1
 QUEUE_RECONNECT_MAX_MS: Final = 5_000  # 15.1
 
+# -- calls (11) ------------------------------------------------------------------------------------------------
+CALL_SDP_MAX: Final = 64 * 1024  # bytes of one description, 11.9
+CALL_CANDIDATES_MAX: Final = 100  # a message, 11.9
+
 # -- bounds on what a stranger can make a parser do ------------------------------------------------------------
 BT_DEPTH_MAX: Final = 32  # nested lists and dicts
 BT_ITEMS_MAX: Final = 1_000_000  # values in one document
+CONTENT_REPEATED_MAX: Final = 20_000  # values of one repeated field of a Content
