@@ -146,8 +146,10 @@ def x25519(secret32: bytes, public32: bytes) -> bytes:
 
 
 def scalar_reduce(value: bytes) -> bytes:
-    """Read little-endian, take modulo L, write 32 bytes."""
-    return (int.from_bytes(value, "little") % L).to_bytes(32, "little")
+    """Read up to 64 bytes little-endian, take modulo L, write 32 bytes. Constant time: private scalars pass here."""
+    if len(value) > 64:
+        raise Misuse(f"a scalar to reduce must be at most 64 bytes, not {len(value)}")
+    return bytes(bindings.crypto_core_ed25519_scalar_reduce(bytes(value).ljust(64, b"\0")))
 
 
 def scalar_mul(left: bytes, right: bytes) -> bytes:
