@@ -1,0 +1,85 @@
+"""What the client engine asks of the network: one interface, so that engines can be joined in memory for tests.
+
+A road answers questions about swarms by onion requests, keeps the pool and the paths behind it healthy, and knows the
+network's time. It retries on other paths and members as chapter 03.9 says before it raises; what it raises is final for
+this call, and `retry` of the error says whether another call can help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from veery.protocol.storage_rpc.errors import Plain
+from veery.protocol.storage_rpc.requests import Simple
+from veery.protocol.swarm.nodes import ServiceNode
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAnswer:
+    """One node's answer to a storage request: who answered, with which code, and the JSON object or text."""
+
+    member: ServiceNode
+    status: int
+    body: Mapping[str, Plain] | str
+
+
+@dataclass(frozen=True, slots=True)
+class PathView:
+    """A path as a person may see it: the hops, guard first."""
+
+    hops: tuple[ServiceNode, ...]
+    state: str
+    in_flight: int
+    failures: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoadStatus:
+    """How the road stands: what `veery path` and `veery doctor` show."""
+
+    network: str
+    pool: int
+    height: int
+    diversity: str
+    paths: tuple[PathView, ...]
+    clock_offset_ms: int | None
+    proxy: str | None
+
+
+class Road(Protocol):
+    """The way to the network. All times are milliseconds of network time."""
+
+    def now_ms(self) -> int:
+        """Network time: the local clock less the measured offset (03.10)."""
+        ...
+
+    async def members(self, account: bytes, *, refresh: bool = False) -> Sequence[ServiceNode]:
+        """The swarm of an account (33 bytes). Raises NetworkError when no node tells."""
+        ...
+
+    async def call(
+        self, account: bytes, requests: Sequence[Simple], *, member: bytes | None = None, ordered: bool = False
+    ) -> Sequence[MemberAnswer]:
+        """Ask one member of an account's swarm, by an onion request, and give an answer for each request.
+
+        Several requests go as one `batch`, or as one `sequence` if `ordered`. `member` (Ed25519 key) picks who is
+        asked; otherwise a random member is, and another after failures and after 421. Codes of the node that are not
+        the road's business (401, 404, …) come back in the answer; the road raises NetworkError (Unreachable,
+        PeerRefused, ClockWrong) when no answer could be had at all.
+        """
+        ...
+
+    async def new_paths(self) -> None:
+        """Build new paths now and retire the standing ones."""
+        ...
+
+    def status(self) -> RoadStatus:
+        """How the road stands now."""
+        ...
+
+    async def close(self) -> None:
+        """Stop background work and close connections."""
+        ...
