@@ -1,6 +1,6 @@
 """An account: a random seed of 16 bytes, and everything that follows from it (01.1 to 01.4).
 
-    seed (16) -> seed32 (zeros on the right) -> Ed25519 key pair -> X25519 key pair -> Account ID = 05 and X25519 public key
+    seed (16) -> seed32 (zeros on the right) -> Ed25519 key pair -> X25519 key pair -> Account ID (05, X25519 key)
 
 No server takes part in any step. Whoever has the seed is the account, so the seed and the private keys are `Secret`;
 the Account ID names its owner, so it prints shortened and only `.hex` gives it whole.
@@ -228,7 +228,7 @@ _SEED_HEX: Final = (2 * SEED_SIZE, 2 * KEY_SIZE)
 
 
 def display_name(text: str) -> str:
-    """The display name as it is kept: trimmed, not empty, at most 100 bytes of UTF-8 (01.4). Raises DisplayNameWrong."""
+    """A display name as it is kept: trimmed, not empty, at most 100 bytes of UTF-8 (01.4). Raises DisplayNameWrong."""
     name = text.strip()
     if not name:
         raise DisplayNameWrong("the display name is empty", kind="account.name.empty", remedy="Type a name")

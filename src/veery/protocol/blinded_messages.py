@@ -3,8 +3,9 @@
     key     = BLAKE2b(32, shared point || sender's blinded key || recipient's blinded key)
     payload = 00 || XChaCha20-Poly1305(message || sender's Ed25519 key) || nonce
 
-Both ends compute the same key, so the sender can open what it sent. The server announces who sent a payload; the Ed25519
-key inside is believed only when it blinds to that id, or a server could put one user's words into another's mouth.
+Both ends compute the same key, so the sender can open what it sent. The server announces who sent a payload; the
+Ed25519 key inside is believed only when it blinds to that id, or a server could put one user's words into another's
+mouth.
 """
 
 from __future__ import annotations

@@ -44,11 +44,16 @@ class BlindedIdentity:
         """kA: the blinded Ed25519 public key, 32 bytes."""
         return self.account_id.key
 
-    def sign(self, message: bytes) -> bytes:
-        """Sign as the blinded id; 64 bytes, verifies as Ed25519 under `key`. Deterministic (01.7.1, 01.7.2)."""
+    def sign(self, message: bytes, *, nonce_from_seed: bool = False) -> bytes:
+        """Sign as the blinded id; 64 bytes, verifies as Ed25519 under `key`. Deterministic (01.7.1, 01.7.2).
+
+        nonce_from_seed=True derives the nonce of scheme 15 from the first 32 bytes of the secret alone, as requests
+        to communities do (12.2.1); both forms verify.
+        """
         secret = self.ed25519_secret.reveal()
         if self.account_id.prefix == PREFIX_BLIND15:
-            hashed = crypto.sha512(crypto.sha512(secret)[KEY_SIZE:], self.key, message)
+            hashed_secret = crypto.sha512(secret[:KEY_SIZE] if nonce_from_seed else secret)
+            hashed = crypto.sha512(hashed_secret[KEY_SIZE:], self.key, message)
         else:
             seed = crypto.blake2b(KEY_SIZE, secret[:KEY_SIZE], key=BLIND25_SEED_KEY)
             hashed = crypto.blake2b(64, seed, self.key, message, key=BLIND25_SIGNATURE_KEY)

@@ -1,6 +1,7 @@
 """Requests signed by a key that is always the same but does not tell the account: prefix 07 (01.6).
 
-The file server counts and limits by this key; only the account can compute it, and nobody can compute the account from it.
+The file server counts and limits by this key; only the account can compute it, and nobody can compute the account from
+it.
 """
 
 from __future__ import annotations
