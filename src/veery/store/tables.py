@@ -1,0 +1,52 @@
+"""All tables of one open transaction, as the one thing that is handed to whoever works with the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from veery.store.accounts import Accounts
+from veery.store.attachments import Attachments
+from veery.store.conversations import Conversations
+from veery.store.delivery import Deliveries
+from veery.store.events import Events
+from veery.store.inbox import Inbox
+from veery.store.messages import Messages
+from veery.store.network_state import NetworkState
+from veery.store.outbox import Outbox
+from veery.store.reactions import Reactions
+from veery.store.reading import Reading
+from veery.store.sql import Connection
+from veery.store.usage import UsageReader
+
+
+class Tables:
+    """The tables. Valid only inside the function that it was handed to."""
+
+    __slots__ = (
+        "accounts",
+        "attachments",
+        "conversations",
+        "deliveries",
+        "events",
+        "inbox",
+        "messages",
+        "network",
+        "outbox",
+        "reactions",
+        "reading",
+        "usage",
+    )
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self.accounts = Accounts(connection)
+        self.attachments = Attachments(connection)
+        self.conversations = Conversations(connection)
+        self.deliveries = Deliveries(connection)
+        self.events = Events(connection)
+        self.inbox = Inbox(connection)
+        self.messages = Messages(connection)
+        self.network = NetworkState(connection)
+        self.outbox = Outbox(connection)
+        self.reactions = Reactions(connection)
+        self.reading = Reading(connection)
+        self.usage = UsageReader(connection, path)
