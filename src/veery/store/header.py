@@ -76,7 +76,7 @@ def open_header(header: Header, unlock: Unlock) -> Secret:
 
 
 def rewrap(directory: Path, old: Unlock, new: Unlock, random_bytes: RandomBytes) -> None:
-    """Change the way in. The database and its key stay. Raises WrongKey, StoreError, FileFault; nothing was changed then.
+    """Change the way in; the database and its key stay. Raises WrongKey, StoreError, FileFault: nothing was changed.
 
     But when the old entry of a keyring cannot be removed at the end (KeyringFault), the change stands.
     """

@@ -52,7 +52,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
     priority = 1.0  # type: ignore[assignment]  # declared as a class property there
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.kept: dict[tuple[str, str], str] = {}
         self.locked = False
 

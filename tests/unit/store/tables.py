@@ -1,0 +1,60 @@
+"""A store's tables on a database in memory, and values to put into them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlcipher3 import dbapi2
+
+from veery.protocol.account import AccountId
+from veery.store.conversations import CONTACT
+from veery.store.message_values import NewMessage
+from veery.store.schema import VERSION_1
+from veery.store.tables import Tables
+
+NOW = 1_764_000_000_000
+
+
+def account_id(name: str) -> AccountId:
+    return AccountId(b"\x05" + hashlib.sha256(name.encode()).digest())
+
+
+ME, ALICE, BOB = account_id("me"), account_id("alice"), account_id("bob")
+
+
+def memory() -> dbapi2.Connection:
+    connection = dbapi2.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.executescript(VERSION_1)
+    return connection
+
+
+@pytest.fixture
+def tables() -> Tables:
+    return Tables(memory(), Path("nowhere"))
+
+
+def received(timestamp_ms: int, body: str = "hello", author: AccountId = ALICE) -> NewMessage:
+    return NewMessage(
+        conversation=author.hex,
+        author=author,
+        timestamp_ms=timestamp_ms,
+        outgoing=False,
+        kind="text",
+        body=body,
+        content=b"\x0a\x07" + body.encode(),
+        received_ms=NOW,
+    )
+
+
+def sent(timestamp_ms: int, body: str = "hi", to: AccountId = ALICE) -> NewMessage:
+    return replace(received(timestamp_ms, body), conversation=to.hex, author=ME, outgoing=True)
+
+
+def with_conversation(tables: Tables, *accounts: AccountId) -> Tables:
+    for each in accounts:
+        tables.conversations.ensure(each.hex, CONTACT, NOW)
+    return tables
