@@ -17,7 +17,7 @@ from enum import Enum
 
 from veery.errors import Malformed, Misuse
 from veery.protocol import crypto
-from veery.protocol.constants import ONION_GCM_LABEL
+from veery.protocol.constants import KEY_SIZE, ONION_GCM_LABEL
 from veery.protocol.crypto import (
     CBC_BLOCK,
     GCM_NONCE_SIZE,
@@ -82,13 +82,13 @@ _OVERHEADS = {
 class LayerKey:
     """The key of one layer, the same at both ends and in both directions.
 
-    enc_type: how ciphertexts under it are read; key: 32 bytes; gcm_key: 32 bytes, the `aes-gcm` key of the same shared
-    secret, which a peer may use for the reply instead (03.11.7).
+    enc_type: how ciphertexts under it are read; key: 32 bytes; shared: the X25519 secret behind it, from which the
+    `aes-gcm` key comes that a peer may use for the reply instead (03.11.7).
     """
 
     enc_type: EncType
     key: Secret
-    gcm_key: Secret
+    shared: Secret
 
     def open(self, ciphertext: bytes) -> bytes:
         """Decrypt. Raises CryptoFailed for a failed tag, bad padding, or fewer bytes than the overhead."""
@@ -101,15 +101,16 @@ class LayerKey:
         except crypto.CryptoFailed:
             if self.enc_type is EncType.AES_GCM:
                 raise
-        return _open(EncType.AES_GCM, self.gcm_key.reveal(), ciphertext)
+        return _open(EncType.AES_GCM, _gcm_key(self.shared.reveal()), ciphertext)
 
     def seal(self, plaintext: bytes, random: RandomBytes) -> bytes:
         """Encrypt with a fresh nonce. Under an `aes-cbc` layer key this writes `aes-gcm`: `aes-cbc` is never sent."""
         if self.enc_type is EncType.XCHACHA20:
             nonce = random(XCHACHA_NONCE_SIZE)
             return nonce + crypto.xchacha_encrypt(self.key.reveal(), nonce, plaintext)
+        key = self.key.reveal() if self.enc_type is EncType.AES_GCM else _gcm_key(self.shared.reveal())
         nonce = random(GCM_NONCE_SIZE)
-        return nonce + crypto.aes_gcm_encrypt(self.gcm_key.reveal(), nonce, plaintext)
+        return nonce + crypto.aes_gcm_encrypt(key, nonce, plaintext)
 
 
 def client_key(enc_type: EncType, ephemeral_secret: Secret, ephemeral_public: bytes, server_public: bytes) -> LayerKey:
@@ -125,12 +126,17 @@ def server_key(enc_type: EncType, server_secret: Secret, server_public: bytes, e
 
 
 def _layer_key(enc_type: EncType, shared: bytes, client_public: bytes, server_public: bytes) -> LayerKey:
-    gcm_key = Secret(crypto.hmac_sha256(ONION_GCM_LABEL, shared))
     if enc_type is EncType.AES_GCM:
-        return LayerKey(enc_type, gcm_key, gcm_key)
-    if enc_type is EncType.XCHACHA20:
-        return LayerKey(enc_type, Secret(crypto.blake2b(32, shared, client_public, server_public)), gcm_key)
-    return LayerKey(enc_type, Secret(shared), gcm_key)
+        key = _gcm_key(shared)
+    elif enc_type is EncType.XCHACHA20:
+        key = crypto.blake2b(KEY_SIZE, shared, client_public, server_public)
+    else:
+        key = shared
+    return LayerKey(enc_type, Secret(key), Secret(shared))
+
+
+def _gcm_key(shared: bytes) -> bytes:
+    return crypto.hmac_sha256(ONION_GCM_LABEL, shared)
 
 
 def _open(enc_type: EncType, key: bytes, ciphertext: bytes) -> bytes:

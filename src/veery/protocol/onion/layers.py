@@ -30,7 +30,15 @@ from veery.protocol.crypto import RandomBytes
 from veery.protocol.onion.encryption import EncType, EncTypeNotSent, EncTypeUnknown, LayerKey, client_key, server_key
 from veery.protocol.onion.frames import FrameMalformed, FrameTooLarge, Layer, read_outer, write_frame
 from veery.protocol.onion.refusals import CiphertextInvalid, RequestUnreadable
-from veery.protocol.onion.routes import AnsweredRefusal, ReplyForm, Route, UrlInvalid, read_route, server_url
+from veery.protocol.onion.routes import (
+    DEFAULT_REPLY_FORM,
+    AnsweredRefusal,
+    ReplyForm,
+    Route,
+    UrlInvalid,
+    read_route,
+    server_url,
+)
 from veery.secret import Secret
 
 
@@ -48,7 +56,7 @@ class NodeDestination:
 
     ed25519: bytes
     x25519: bytes
-    reply_form: ReplyForm = field(default=ReplyForm())
+    reply_form: ReplyForm = DEFAULT_REPLY_FORM
 
 
 @dataclass(frozen=True, slots=True)

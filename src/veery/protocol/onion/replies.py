@@ -19,7 +19,7 @@ from veery.protocol.crypto import RandomBytes
 from veery.protocol.onion.encryption import LayerKey
 from veery.protocol.onion.frames import FrameMalformed, read_object
 from veery.protocol.onion.layers import ReplyKey
-from veery.protocol.onion.routes import ReplyForm
+from veery.protocol.onion.routes import DEFAULT_REPLY_FORM, ReplyForm
 
 
 class ReplyMalformed(Malformed):
@@ -85,7 +85,7 @@ def read_reply(plaintext: bytes) -> NodeReply:
     return NodeReply(status, found.get("body"))
 
 
-def open_reply(wire: bytes, key: ReplyKey, form: ReplyForm = ReplyForm()) -> NodeReply:  # noqa: B008 (frozen value)
+def open_reply(wire: bytes, key: ReplyKey, form: ReplyForm = DEFAULT_REPLY_FORM) -> NodeReply:
     """Read what came back with status 200 from a destination node. Raises ReplyMalformed, CryptoFailed."""
     return read_reply(key.open(reply_ciphertext(wire) if form.base64 else wire))
 

@@ -77,6 +77,9 @@ class ReplyForm:
     base64: bool = True
 
 
+DEFAULT_REPLY_FORM: Final = ReplyForm()
+
+
 @dataclass(frozen=True, slots=True)
 class ToDestination:
     """This node is the destination: `body` is the request of chapter 04 in JSON."""
