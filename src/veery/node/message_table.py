@@ -8,14 +8,12 @@ are never given twice (05.9), which is what `last_hash` leans on.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from veery.protocol.constants import REVOKED_MAX, TTL_MAX_PRIVATE_MS
 from veery.protocol.storage_rpc.namespaces import is_public_outbox
-
-Migration = tuple[int, str]
+from veery.runtime.sqlite import Connection, Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
     (
@@ -81,13 +79,13 @@ class ExpireResult:
     unchanged: dict[str, int]
 
 
-def owner_id(db: sqlite3.Connection, account: bytes) -> int | None:
+def owner_id(db: Connection, account: bytes) -> int | None:
     """The row of an account, or None."""
     row = db.execute("SELECT id FROM owners WHERE account = ?", (account,)).fetchone()
     return None if row is None else int(row[0])
 
 
-def _owner_made(db: sqlite3.Connection, account: bytes) -> int:
+def _owner_made(db: Connection, account: bytes) -> int:
     found = owner_id(db, account)
     if found is not None:
         return found
@@ -97,7 +95,7 @@ def _owner_made(db: sqlite3.Connection, account: bytes) -> int:
 # -- storing ---------------------------------------------------------------------------------------------------
 
 
-def store(db: sqlite3.Connection, message: StoredMessage) -> StoreResult:
+def store(db: Connection, message: StoredMessage) -> StoreResult:
     """Keep a message; a known hash keeps the later expiry (04.4.3). An outbox holds only its newest message."""
     known = db.execute("SELECT expiry FROM messages WHERE hash = ?", (message.hash,)).fetchone()
     if known is not None:
@@ -119,7 +117,7 @@ def store(db: sqlite3.Connection, message: StoredMessage) -> StoreResult:
     return StoreResult(message.expiry, already=False, inserted=True)
 
 
-def store_pushed(db: sqlite3.Connection, messages: Iterable[StoredMessage]) -> int:
+def store_pushed(db: Connection, messages: Iterable[StoredMessage]) -> int:
     """Keep what another member pushed (05.4.1); gives how many were new."""
     return sum(store(db, message).inserted for message in messages)
 
@@ -127,7 +125,7 @@ def store_pushed(db: sqlite3.Connection, messages: Iterable[StoredMessage]) -> i
 # -- reading ---------------------------------------------------------------------------------------------------
 
 
-def position_of(db: sqlite3.Connection, owner: int, namespace: int, last_hash: str | None) -> int:
+def position_of(db: Connection, owner: int, namespace: int, last_hash: str | None) -> int:
     """The insertion number of a cursor; 0 when it is absent or not of this account and namespace (04.6.2)."""
     if not last_hash:
         return 0
@@ -138,7 +136,7 @@ def position_of(db: sqlite3.Connection, owner: int, namespace: int, last_hash: s
 
 
 def messages_after(
-    db: sqlite3.Connection, account: bytes, namespace: int, last_hash: str | None, *, newest_first: bool = False
+    db: Connection, account: bytes, namespace: int, last_hash: str | None, *, newest_first: bool = False
 ) -> Iterator[tuple[str, int, int, bytes]]:
     """Messages after a cursor as (hash, timestamp, expiry, data), in the order in which this node stored them."""
     owner = owner_id(db, account)
@@ -148,7 +146,7 @@ def messages_after(
     yield from db.execute(_NEWEST_FIRST if newest_first else _OLDEST_FIRST, (owner, namespace, after))
 
 
-def expiries(db: sqlite3.Connection, account: bytes, hashes: Collection[str]) -> dict[str, int]:
+def expiries(db: Connection, account: bytes, hashes: Collection[str]) -> dict[str, int]:
     """The expiry of each known hash of an account; unknown ones are left out."""
     rows = db.execute(
         "SELECT hash, expiry FROM messages JOIN owners ON owners.id = owner"
@@ -161,7 +159,7 @@ def expiries(db: sqlite3.Connection, account: bytes, hashes: Collection[str]) ->
 # -- deleting --------------------------------------------------------------------------------------------------
 
 
-def delete(db: sqlite3.Connection, account: bytes, hashes: Sequence[str]) -> list[str]:
+def delete(db: Connection, account: bytes, hashes: Sequence[str]) -> list[str]:
     """Delete messages of an account; gives those that were there, sorted."""
     present = sorted(expiries(db, account, hashes))
     db.executemany("DELETE FROM messages WHERE hash = ?", [(each,) for each in present])
@@ -169,7 +167,7 @@ def delete(db: sqlite3.Connection, account: bytes, hashes: Sequence[str]) -> lis
 
 
 def delete_where(
-    db: sqlite3.Connection, account: bytes, namespace: int | None, before: int | None = None
+    db: Connection, account: bytes, namespace: int | None, before: int | None = None
 ) -> list[tuple[int, str]]:
     """Delete an account's messages of one namespace (None: of all), with timestamp <= `before` where given.
 
@@ -183,7 +181,7 @@ def delete_where(
     return [(int(row[0]), str(row[1])) for row in rows]
 
 
-def expire_all(db: sqlite3.Connection, account: bytes, namespace: int | None, expiry: int) -> list[tuple[int, str]]:
+def expire_all(db: Connection, account: bytes, namespace: int | None, expiry: int) -> list[tuple[int, str]]:
     """Lower the expiry of all messages that expire later; gives (namespace, hash) of what changed (04.6.5)."""
     rows = db.execute(
         "UPDATE messages SET expiry = ?1 WHERE owner = (SELECT id FROM owners WHERE account = ?2)"
@@ -196,8 +194,13 @@ def expire_all(db: sqlite3.Connection, account: bytes, namespace: int | None, ex
 # -- expiry ----------------------------------------------------------------------------------------------------
 
 
+def capped_expiry(asked: int, now_ms: int) -> int:
+    """The expiry that is applied for an asked one: at most 30 days from now, whatever the namespace (04.6.5)."""
+    return min(asked, now_ms + TTL_MAX_PRIVATE_MS)
+
+
 def expire(
-    db: sqlite3.Connection,
+    db: Connection,
     account: bytes,
     wanted: Sequence[tuple[str, int]],
     *,
@@ -212,7 +215,7 @@ def expire(
     for message_hash, asked in wanted:
         if message_hash not in present:
             continue
-        expiry, old = min(asked, now_ms + TTL_MAX_PRIVATE_MS), present[message_hash]
+        expiry, old = capped_expiry(asked, now_ms), present[message_hash]
         if (shorten and expiry >= old) or (extend and expiry <= old):
             unchanged[message_hash] = old
         else:
@@ -221,7 +224,7 @@ def expire(
     return ExpireResult(updated, unchanged)
 
 
-def remove_expired(db: sqlite3.Connection, now_ms: int, most: int = 5_000) -> int:
+def remove_expired(db: Connection, now_ms: int, most: int = 5_000) -> int:
     """Delete what expired, at most `most` rows at once so that stores need not wait; gives how many."""
     return db.execute(
         "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE expiry <= ? LIMIT ?)", (now_ms, most)
@@ -231,7 +234,7 @@ def remove_expired(db: sqlite3.Connection, now_ms: int, most: int = 5_000) -> in
 # -- revocations (04.6.6) --------------------------------------------------------------------------------------
 
 
-def revoke(db: sqlite3.Connection, account: bytes, tokens: Sequence[bytes], now_ms: int) -> None:
+def revoke(db: Connection, account: bytes, tokens: Sequence[bytes], now_ms: int) -> None:
     """Put tokens on the account's list, or renew their time; only the newest 50 stay."""
     db.executemany(
         "INSERT INTO revocations (account, token, time) VALUES (?, ?, ?)"
@@ -245,14 +248,14 @@ def revoke(db: sqlite3.Connection, account: bytes, tokens: Sequence[bytes], now_
     )
 
 
-def unrevoke(db: sqlite3.Connection, account: bytes, tokens: Sequence[bytes]) -> int:
+def unrevoke(db: Connection, account: bytes, tokens: Sequence[bytes]) -> int:
     """Take tokens off the list; gives how many were on it."""
     return db.executemany(
         "DELETE FROM revocations WHERE account = ? AND token = ?", [(account, token) for token in tokens]
     ).rowcount
 
 
-def revoked(db: sqlite3.Connection, account: bytes) -> frozenset[bytes]:
+def revoked(db: Connection, account: bytes) -> frozenset[bytes]:
     """The tokens on the account's list."""
     return frozenset(row[0] for row in db.execute("SELECT token FROM revocations WHERE account = ?", (account,)))
 
@@ -260,18 +263,18 @@ def revoked(db: sqlite3.Connection, account: bytes) -> frozenset[bytes]:
 # -- pushing to other members ----------------------------------------------------------------------------------
 
 
-def newest_id(db: sqlite3.Connection) -> int:
+def newest_id(db: Connection) -> int:
     """The highest insertion number now; 0 when there are no messages."""
     return int(db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0])
 
 
-def accounts(db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+def accounts(db: Connection) -> Iterator[tuple[int, bytes]]:
     """Every account with messages or the memory of some: (row, 33 bytes)."""
     yield from db.execute("SELECT id, account FROM owners")
 
 
 def batch_after(
-    db: sqlite3.Connection, after: int, up_to: int, now_ms: int, rows: int = 500
+    db: Connection, after: int, up_to: int, now_ms: int, rows: int = 500
 ) -> list[tuple[int, StoredMessage]]:
     """The next live messages with insertion number in (after, up_to], as (number, message)."""
     found = db.execute(
@@ -283,6 +286,6 @@ def batch_after(
     return [(int(row[0]), StoredMessage(*row[1:])) for row in found]
 
 
-def forget_empty_owners(db: sqlite3.Connection) -> int:
+def forget_empty_owners(db: Connection) -> int:
     """Remove account rows without messages; revocations are kept apart and stay. Gives how many."""
     return db.execute("DELETE FROM owners WHERE id NOT IN (SELECT owner FROM messages)").rowcount
