@@ -94,6 +94,7 @@ ONION_V4_TARGET: Final = "/oxen/v4/lsrpc"  # 03.6
 ONION_V3_TARGETS: Final = ("/oxen/v3/lsrpc", "/loki/v3/lsrpc")  # 03.6
 ONION_PATHS: Final = 2  # standing at a time, 03.7.3
 ONION_REQUEST_TIMEOUT_S: Final = 10.0  # 03.7.3
+ONION_ANSWER_MAX: Final = 16 * 1024**2  # HTTP answer that a client reads; a bound of ours above 04.6.2 in base64 twice
 POOL_MIN: Final = 12  # usable nodes, 03.7.3, newest
 POOL_STALE_MS: Final = 2 * HOUR_MS  # then the pool is refreshed, 03.7.3
 POOL_PAUSE_MS: Final = 2 * SECOND_MS  # between two refreshes, 03.7.3
@@ -231,6 +232,27 @@ QUEUE_RECONNECT_MAX_MS: Final = 5_000  # 15.1
 # -- calls (11) ------------------------------------------------------------------------------------------------
 CALL_SDP_MAX: Final = 64 * 1024  # bytes of one description, 11.9
 CALL_CANDIDATES_MAX: Final = 100  # a message, 11.9
+
+# -- the registry of a network without a chain (05.12, docs/decisions) ------------------------------------------
+PROOF_LABEL: Final = b"veery node proof 1"  # leads what a node signs
+ENTRY_LABEL: Final = b"veery history entry 1"  # leads what the writer of the history signs
+SNAPSHOT_LABEL: Final = b"veery seed snapshot 1"  # leads what a seed signs
+PROOF_EVERY_MS: Final = 30 * SECOND_MS  # a node proves itself so often, unless its seed says otherwise
+PROOF_LIFETIME_MS: Final = 2 * MINUTE_MS  # a node that is silent for longer is decommissioned
+PROOF_FORGET_MS: Final = HOUR_MS  # a node that is silent for longer is gone
+PROOF_SLACK_MS: Final = MINUTE_MS  # between the clock of a node and that of the seed
+PROOF_ENTRY_AGE_MS: Final = 15 * MINUTE_MS  # between a proof and the entry that it causes, for any seed's settings
+PROOF_MAX: Final = 1_024  # bytes of one proof
+BLOCK_INTERVAL_MS: Final = 2 * MINUTE_MS  # the height grows by one so often
+ENTRY_MAX: Final = 8 * 1024**2  # bytes of one entry of the history
+HISTORY_PAGE: Final = 1_000_000  # bytes of entries in one answer of a seed, at least one entry
+NETWORK_NAME_MAX: Final = 64  # bytes
+NETWORK_FILE_MAX: Final = 65_536  # bytes
+SEED_TIMEOUT_S: Final = 5.0  # for one seed, 03.7.1
+SEED_PAUSES_S: Final = (1.0, 2.0, 4.0)  # between four attempts, 03.7.1
+SEED_REQUEST_MAX: Final = 65_536  # bytes of a request to a seed
+SEED_ANSWER_MAX: Final = 32 * 1024**2  # bytes of an answer of a seed
+NONCE_SIZE: Final = 32  # of a client that asks a seed for a signed snapshot
 
 # -- bounds on what a stranger can make a parser do ------------------------------------------------------------
 BT_DEPTH_MAX: Final = 32  # nested lists and dicts
