@@ -172,7 +172,7 @@ class Conversations:
         row = one(
             self._db,
             "SELECT count(*) FROM messages JOIN conversations ON conversations.key = messages.conversation"
-            " WHERE read = 0 AND blocked = 0 AND priority >= 0 AND (approved = 1 OR kind <> 'contact')",
+            " WHERE read = 0 AND blocked = 0 AND priority >= 0 AND (approved = 1 OR conversations.kind <> 'contact')",
         )
         return int(row[0]) if row else 0
 

@@ -15,7 +15,7 @@ ACCOUNT: Final = """
 CREATE TABLE account (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     account_id BLOB NOT NULL CHECK (length(account_id) = 33),
-    seed BLOB NOT NULL CHECK (length(seed) = 16),
+    seed BLOB NOT NULL CHECK (length(seed) IN (16, 32)),
     device_id BLOB NOT NULL CHECK (length(device_id) = 32),  -- random; becomes the id of 06.5.1
     display_name TEXT NOT NULL,
     profile_s INTEGER NOT NULL,                              -- last profile update, seconds, 07.10.1

@@ -49,10 +49,10 @@ def opened(directory: Path, unlock: Unlock) -> bytes:
 class MemoryKeyring(keyring.backend.KeyringBackend):
     """A keyring in memory that can be locked."""
 
-    priority = 1.0  # type: ignore[assignment]  # declared as a class property there
+    priority = 1.0
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
         self.locked = False
 

@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from sqlcipher3 import dbapi2
 
-from veery.protocol.account import AccountId
+from veery.protocol.account import Account, AccountId
 from veery.store.conversations import CONTACT
+from veery.store.database import NewProfile, Store
+from veery.store.keys import Cost, Passphrase
 from veery.store.message_values import NewMessage
 from veery.store.schema import VERSION_1
 from veery.store.tables import Tables
@@ -32,11 +33,6 @@ def memory() -> dbapi2.Connection:
     return connection
 
 
-@pytest.fixture
-def tables() -> Tables:
-    return Tables(memory(), Path("nowhere"))
-
-
 def received(timestamp_ms: int, body: str = "hello", author: AccountId = ALICE) -> NewMessage:
     return NewMessage(
         conversation=author.hex,
@@ -52,6 +48,18 @@ def received(timestamp_ms: int, body: str = "hello", author: AccountId = ALICE) 
 
 def sent(timestamp_ms: int, body: str = "hi", to: AccountId = ALICE) -> NewMessage:
     return replace(received(timestamp_ms, body), conversation=to.hex, author=ME, outgoing=True)
+
+
+CHEAP = Cost(ops=1, memory=8 * 1024)
+PASSPHRASE = Passphrase.of("correct horse", CHEAP)
+
+
+def profile(name: str = "Me") -> NewProfile:
+    return NewProfile(Account.from_seed(bytes(range(16))), name, 1_764_000_000, "[network]\nname = 'test'\n")
+
+
+async def make_store(directory: Path) -> Store:
+    return await Store.create(directory, PASSPHRASE, profile(), NOW)
 
 
 def with_conversation(tables: Tables, *accounts: AccountId) -> Tables:

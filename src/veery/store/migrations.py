@@ -1,0 +1,15 @@
+"""The versions of the schema. A later version appends its migration; what stands here is never changed.
+
+A number is the version that a migration reaches. `runtime.sqlite.migrate` runs what a database has not seen, each in
+one transaction, and refuses databases of a higher version than the last one here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from veery.runtime.sqlite import Migration
+from veery.store.schema import VERSION_1
+
+MIGRATIONS: Final[Sequence[Migration]] = ((1, VERSION_1),)

@@ -1,0 +1,96 @@
+"""Durable events: numbers, cursors, acknowledgements, trimming."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.store.samples import NOW
+from veery.store.events import EventNotJson
+from veery.store.tables import Tables
+
+
+def fill(tables: Tables, count: int) -> None:
+    for number in range(count):
+        tables.events.append("tick", {"number": number}, NOW + number)
+
+
+def numbers(tables: Tables, cursor: int = 0, limit: int = 100) -> list[int]:
+    return [event.seq for event in tables.events.after(cursor, limit).events]
+
+
+def test_events_are_numbered_from_one_and_come_back_whole(tables: Tables) -> None:
+    payload = {"text": "häßlich \x00 \U0001f600", "n": 2**62, "list": [1, None, True], "deep": {"a": 1.5}}
+    assert tables.events.append("first", payload, NOW) == 1
+    assert tables.events.append("second", {}, NOW + 1) == 2
+    first, second = tables.events.after(0, 10).events
+    assert (first.seq, first.kind, first.payload, first.created_ms) == (1, "first", payload, NOW)
+    assert second.payload == {}
+    assert tables.events.last() == 2
+
+
+def test_reading_goes_on_after_a_cursor(tables: Tables) -> None:
+    fill(tables, 5)
+    page = tables.events.after(1, 2)
+    assert [event.seq for event in page.events] == [2, 3]
+    assert page.more
+    assert not page.missed
+    page = tables.events.after(3, 2)
+    assert [event.seq for event in page.events] == [4, 5]
+    assert not page.more
+    assert tables.events.after(5, 2).events == ()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", object(), "half \ud800", {1, 2}])
+def test_what_is_not_json_is_refused(tables: Tables, value: object) -> None:
+    with pytest.raises(EventNotJson):
+        tables.events.append("bad", {"value": value}, NOW)
+    assert tables.events.last() == 0
+
+
+def test_payloads_do_not_print(tables: Tables) -> None:
+    tables.events.append("message", {"body": "very private"}, NOW)
+    assert "private" not in repr(tables.events.after(0, 1))
+
+
+def test_acknowledgements_only_move_forward_and_not_beyond_the_end(tables: Tables) -> None:
+    fill(tables, 5)
+    assert tables.events.acknowledged("bot") == 0
+    assert tables.events.acknowledge("bot", 3, NOW) == 3
+    assert tables.events.acknowledge("bot", 2, NOW) == 3
+    assert tables.events.acknowledge("bot", 99, NOW) == 5
+    assert tables.events.acknowledge("other", 0, NOW) == 0
+    assert tables.events.consumers() == {"bot": 5, "other": 0}
+
+
+def test_trimming_takes_what_all_have_acknowledged_and_is_old(tables: Tables) -> None:
+    fill(tables, 5)
+    tables.events.acknowledge("fast", 5, NOW)
+    tables.events.acknowledge("slow", 2, NOW)
+    assert tables.events.trim(NOW + 1) == 1
+    assert tables.events.trim(NOW + 100) == 1
+    assert numbers(tables) == [3, 4, 5]
+    tables.events.forget_consumer("slow")
+    assert tables.events.trim(NOW + 100) == 3
+    assert numbers(tables) == []
+
+
+def test_without_consumers_age_alone_counts(tables: Tables) -> None:
+    fill(tables, 5)
+    assert tables.events.trim(NOW + 3) == 3
+    assert numbers(tables) == [4, 5]
+
+
+def test_a_reader_learns_that_it_missed_some(tables: Tables) -> None:
+    fill(tables, 5)
+    tables.events.trim(NOW + 3)
+    assert tables.events.after(1, 9).missed
+    assert not tables.events.after(3, 9).missed
+    tables.events.trim(NOW + 100)
+    assert tables.events.after(4, 9).missed
+    assert not tables.events.after(5, 9).missed
+
+
+def test_numbers_are_not_used_again_after_trimming(tables: Tables) -> None:
+    fill(tables, 3)
+    tables.events.trim(NOW + 100)
+    assert tables.events.append("next", {}, NOW) == 4
