@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from veery.errors import PeerRefused, Unreachable
 from veery.network.queue_links import Counters, Handler, Incoming, Link, Registered, Sender
-from veery.network.queue_sockets import Allow, CurveKeys, QueueSocket, QueueSockets
+from veery.network.queue_sockets import Allow, CurveKeys, Origin, QueueSocket, QueueSockets
 from veery.protocol import queue
 from veery.protocol.constants import (
     QUEUE_HANDSHAKE_S,
@@ -202,13 +202,13 @@ class QueueEndpoint:
 
     # -- receiving ---------------------------------------------------------------------------------------------
 
-    def _arrived(self, socket: QueueSocket, routing_id: bytes | None, parts: list[bytes], key: bytes | None) -> None:
+    def _arrived(self, socket: QueueSocket, origin: Origin, parts: list[bytes]) -> None:
         link = self._links.get(socket)
         if link is None:
             return
         outgoing = not socket.listener
-        proven = link.key if outgoing else key
-        sender = Sender(link, proven, routing_id)
+        proven = link.key if outgoing else origin.key
+        sender = Sender(link, proven, origin.routing_id, origin.address)
         node = link.by_key if outgoing else proven is not None and self._is_node(proven)
         if not outgoing:
             self._note(sender, node)

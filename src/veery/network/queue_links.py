@@ -13,11 +13,15 @@ from veery.protocol import queue
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sender:
-    """Where a message came from: enough to answer it later. `key` is the one that CURVE proved, 32 bytes."""
+    """Where a message came from: enough to answer it later.
+
+    `key` is the one that CURVE proved, 32 bytes; `address` is that of the peer, "" on connections opened here.
+    """
 
     link: Link
     key: bytes | None
     routing_id: bytes | None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

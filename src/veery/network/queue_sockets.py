@@ -29,7 +29,7 @@ from veery.protocol.constants import (
     QUEUE_RECONNECT_MS,
 )
 
-Arrived = Callable[["QueueSocket", bytes | None, list[bytes], bytes | None], None]
+Arrived = Callable[["QueueSocket", "Origin", list[bytes]], None]
 Allow = Callable[[str, bytes], bool]  # (address, key 32 bytes) -> let this connection in
 
 _ZAP_DOMAIN: Final = "veery"
@@ -43,6 +43,15 @@ class CurveKeys:
 
     public: bytes
     secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whom a message came from: routing id and proven key (32 bytes) on a listener, and the peer's address as text."""
+
+    routing_id: bytes | None = None
+    key: bytes | None = None
+    address: str = ""
 
 
 class QueueSocket:
@@ -100,18 +109,25 @@ class QueueSocket:
 
     def _deliver(self, frames: list[zmq.Frame]) -> None:
         parts = [frame.bytes for frame in frames]
-        if not self.listener:
-            self._arrived(self, None, parts, None)
-            return
-        self._arrived(self, parts[0], parts[1:], _proven_key(frames[-1]))
+        if self.listener:
+            self._arrived(self, _origin(parts[0], frames[-1]), parts[1:])
+        else:
+            self._arrived(self, _KNOWN, parts)
 
 
-def _proven_key(frame: zmq.Frame) -> bytes | None:
+_KNOWN: Final = Origin()  # on a connection that was opened here, the socket says who it is
+
+
+def _origin(routing_id: bytes, frame: zmq.Frame) -> Origin:
+    user, address = _metadata(frame, "User-Id"), _metadata(frame, "Peer-Address")
+    return Origin(routing_id, bytes.fromhex(user) if len(user) == 2 * KEY_SIZE else None, address)
+
+
+def _metadata(frame: zmq.Frame, name: str) -> str:
     try:
-        user = str(frame.get("User-Id"))
+        return str(frame.get(name))
     except zmq.ZMQError:
-        return None
-    return bytes.fromhex(user) if len(user) == 2 * KEY_SIZE else None
+        return ""
 
 
 class QueueSockets:
@@ -192,7 +208,7 @@ class QueueSockets:
         socket.setsockopt(zmq.MAXMSGSIZE, QUEUE_MESSAGE_MAX)
         socket.setsockopt(zmq.LINGER, 0)
 
-    def _authenticate(self, zap: QueueSocket, routing_id: bytes | None, parts: list[bytes], key: bytes | None) -> None:
+    def _authenticate(self, zap: QueueSocket, origin: Origin, parts: list[bytes]) -> None:
         """Answer one ZAP 1.0 question: CURVE with a 32-byte key that is allowed, or nothing (15.2)."""
         _, version, request, domain, address, _identity, mechanism, *credentials = (*parts, b"", b"", b"", b"")[:9]
         shown = credentials[0] if credentials else b""
@@ -204,4 +220,4 @@ class QueueSockets:
         elif not self._allow(address.decode("latin-1"), shown):
             status, why = b"400", b"Access denied"
         user = shown.hex().encode() if status == b"200" else b""
-        zap.send([b"", version, request, status, why, user, b""], routing_id)
+        zap.send([b"", version, request, status, why, user, b""], origin.routing_id)
