@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Set
 
 from veery.policy.chance import RandBelow, pick
-from veery.policy.diversity import Diversity, candidates, diversity_of, draw
+from veery.policy.diversity import Diversity, candidates, diversity_of, draw, mark
 from veery.policy.guards import GuardMemory
 from veery.policy.path_actions import PathRules
 from veery.policy.pool import NodePool
@@ -89,11 +89,17 @@ class PathDraw:
     def _fill(
         self, choice: Sequence[ServiceNode], count: int, level: Diversity, beside: Hops, now_ms: int
     ) -> Hops | None:
-        # A guard knows our address: as the last hop of another path it would see where requests go as well.
-        guards = self._guards.usable(now_ms)
-        strangers = [node for node in choice if node.ed25519 not in guards]
-        drawn = draw(strangers, count, level, beside, self._randbelow)
-        return draw(choice, count, level, beside, self._randbelow) if drawn is None else drawn
+        # A guard knows our address: as the last hop of another path it would see where requests go as well. And a hop
+        # of its subnet would keep it from being the guard of the other path.
+        known = [node for key in self._guards.usable(now_ms) if (node := self._pool.get(key)) is not None]
+        marks = {mark(node, level) for node in known}
+        apart = [node for node in choice if mark(node, level) not in marks]
+        strangers = [node for node in choice if node not in known]
+        for nodes in (apart, strangers, choice):
+            drawn = draw(nodes, count, level, beside, self._randbelow)
+            if drawn is not None:
+                return drawn
+        return None
 
     def _choices(
         self,
