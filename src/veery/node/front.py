@@ -15,6 +15,8 @@ ONION = "/onion_req/v2"
 PING = "/ping_test/v1"
 STATS = "/get_stats/v1"
 
+_PATHS = frozenset({STORAGE, ONION, PING, STATS})
+
 Handler = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 
 
@@ -47,6 +49,10 @@ class Front:
             ("POST", PING): self._ping,
             ("GET", STATS): self._stats,
         }
+
+    def knows(self, path: str) -> bool:
+        """Whether a path is one of the node's."""
+        return path in _PATHS
 
     def early(self, path: str, peer: str) -> HttpAnswer | None:
         """An answer that needs no body: not ready, or too many requests (04.1)."""

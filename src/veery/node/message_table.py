@@ -40,6 +40,21 @@ MIGRATIONS: tuple[Migration, ...] = (
             time INTEGER NOT NULL,
             PRIMARY KEY (account, token)
         ) STRICT, WITHOUT ROWID;
+        CREATE TABLE dumps (
+            peer BLOB NOT NULL,
+            swarm TEXT NOT NULL,
+            cursor INTEGER NOT NULL,
+            up_to INTEGER NOT NULL,
+            PRIMARY KEY (peer, swarm)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE repairs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            peer BLOB NOT NULL,
+            method TEXT NOT NULL,
+            body BLOB NOT NULL,
+            missed INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX repairs_by_peer ON repairs (peer, id);
         """,
     ),
 )
@@ -266,6 +281,11 @@ def revoked(db: Connection, account: bytes) -> frozenset[bytes]:
 def newest_id(db: Connection) -> int:
     """The highest insertion number now; 0 when there are no messages."""
     return int(db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0])
+
+
+def count(db: Connection) -> int:
+    """How many messages are kept."""
+    return int(db.execute("SELECT count(*) FROM messages").fetchone()[0])
 
 
 def accounts(db: Connection) -> Iterator[tuple[int, bytes]]:

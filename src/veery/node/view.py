@@ -38,6 +38,11 @@ class NodeView:
         """The height of the newest list; 0 before the first."""
         return 0 if self.snapshot is None else self.snapshot.height
 
+    @property
+    def network(self) -> str:
+        """The name of the network as its seeds tell it; "" before the first list."""
+        return "" if self.snapshot is None else self.snapshot.network
+
     def node(self, ed25519: bytes) -> ServiceNode | None:
         """A funded node by its Ed25519 key, active or decommissioned (03.3.1)."""
         return None if self.snapshot is None else self.snapshot.by_ed25519(ed25519)

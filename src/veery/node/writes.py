@@ -50,8 +50,10 @@ log = logging.getLogger(__name__)
 class Members(Protocol):
     """The way to other nodes by their queue."""
 
-    async def ask(self, node: ServiceNode, command: bytes, *parts: bytes, timeout_s: float) -> Sequence[bytes]:
-        """Ask a node; raises Unreachable or PeerRefused."""
+    async def ask(
+        self, node: ServiceNode, command: bytes, *parts: bytes, timeout_s: float, outgoing_only: bool = False
+    ) -> Sequence[bytes]:
+        """Ask a node; raises Unreachable or PeerRefused. `outgoing_only`: not over a connection that it opened."""
         ...
 
 

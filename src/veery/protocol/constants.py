@@ -63,6 +63,8 @@ PRO_SIGNATURE_SIZE: Final = SIGNATURE_SIZE  # real or decoy, 02.1
 PROFILE_KEY_SIZE: Final = 32  # 02.3.3
 MEMBER_AUTH_SIZE: Final = 100  # of a group invite, 02.3.5
 CONTENT_MAX: Final = 1_000_000  # one Content or Envelope, 08.5
+REQUEST_RESPONSE_LEAD_MS: Final = 100  # its T is so much before that of the message that answers a request, 02.8.6
+REACTION_MAX: Final = 32  # code points of one emoji that a receiver keeps; a bound of ours
 LABEL_BOX_EPHEMERAL: Final = b"SessionBoxEphemeralHashKey"  # key of the ephemeral seed's hash, 02.1.1
 LEGACY_GROUP_TARGET: Final = "__textsecure_group__!"  # beginning of a dead syncTarget, 02.5.2
 PREVIEW_URL_MAX: Final = 4_096  # characters, 02.3.3
@@ -115,10 +117,14 @@ CLOCK_AVERAGED: Final = 10  # answers averaged, 03.10
 CLOCK_BEFORE_MS: Final = 1_609_459_200_000  # node times before 2021 are ignored, 03.10
 CLOCK_RESUME_MS: Final = 10 * MINUTE_MS  # between two looks at the clock after a resume, 03.7.3
 SWARM_CACHED_MIN: Final = 3  # members with an address, else ask again, 03.7.3
+PATH_WAIT_S: Final = 30.0  # for a path to be ready, then a request fails; a bound of ours
+GUARD_TEST_S: Final = 10.0  # 03.8
+GUARD_ANSWER_MAX: Final = 65_536  # to the direct test of a guard; a bound of ours
 SEND_ATTEMPTS: Final = 3  # quick ones, 02.4.1, 03.9
 SEND_PAUSE_MS: Final = 100  # between quick attempts, 02.4.1
 
 # -- storage (04) ----------------------------------------------------------------------------------------------
+STORAGE_PATH: Final = "/storage_rpc/v1"  # over HTTPS, 04.1
 DATA_MAX: Final = 76_800  # decoded data of one message, 04.4.2
 DATA_MAX_BASE64: Final = 102_400  # characters, 04.4.2
 TTL_MIN_MS: Final = 10 * SECOND_MS  # 04.4.2
@@ -208,6 +214,8 @@ TEST_DEVIATION_S: Final = 3.0  # 05.8
 TEST_TIMEOUT_S: Final = 5.0  # of each part of a test, 05.8
 RETEST_STEP_S: Final = 10.0  # for each failure, 05.8
 RETEST_MAX_S: Final = 120.0  # 05.8
+RETESTS_MAX: Final = 4  # of failing nodes in one tick, 05.8
+NODE_VERSION: Final = (2, 11, 3)  # what a node tells others: pushes of six elements, no QUIC yet, 05.4.1, 05.6
 RETESTS_PER_TICK: Final = 4  # 05.8
 PING_SILENCE_MS: Final = 2 * MINUTE_MS  # without incoming pings, then a warning, 05.8
 
