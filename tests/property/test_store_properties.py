@@ -15,7 +15,7 @@ from veery.protocol.account import AccountId
 from veery.protocol.constants import DAY_MS
 from veery.store.inbox import FetchedBatch, FetchedItem, Undecoded
 from veery.store.message_values import AFTER_ALL, DeliveryState, Position
-from veery.store.outbox import CopyRole, NewCopy
+from veery.store.outbox import CopyRole, CopyState, NewCopy
 from veery.store.tables import Tables
 
 AUTHORS = (ALICE, BOB, ME)
@@ -235,6 +235,8 @@ class Sending(RuleBasedStateMachine):
             gone = CopyRole.RECIPIENT not in roles
             state = message.delivery.state
             assert gone == (state is DeliveryState.STORED)
+            given_up = not gone and roles[CopyRole.RECIPIENT].state is CopyState.FAILED
+            assert given_up == (state is DeliveryState.FAILED)
             if state is DeliveryState.SEALED:
                 assert roles[CopyRole.RECIPIENT].sealed == self.sealed[roles[CopyRole.RECIPIENT].id]
             if state is DeliveryState.QUEUED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from veery.errors import StoreError
@@ -20,7 +20,7 @@ class NoAccount(StoreError):
     default_kind = "store.no_account"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AccountRow:
     """The account of this device.
 
@@ -32,10 +32,10 @@ class AccountRow:
     account_id: AccountId
     seed: Secret
     device_id: bytes
-    display_name: str
+    display_name: str = field(repr=False)
     profile_s: int
     restored: bool
-    network: str
+    network: str = field(repr=False)
     created_ms: int
 
 

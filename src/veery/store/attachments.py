@@ -7,7 +7,7 @@ from typing import Final
 
 from veery.secret import Secret
 from veery.store.message_values import Attachment, AttachmentState, NewAttachment
-from veery.store.sql import Connection, Row, one
+from veery.store.sql import Connection, Row, clamp, one
 
 _SELECT: Final = (
     "SELECT id, message, position, url, content_type, file_name, size, flags, width, height, caption, key, digest,"
@@ -33,7 +33,7 @@ class Attachments:
 
     def get(self, id_: int) -> Attachment | None:
         """One attachment."""
-        row = one(self._db, _SELECT + " WHERE id = ?", (id_,))
+        row = one(self._db, _SELECT + " WHERE id = ?", (clamp(id_),))
         return None if row is None else _attachment(row)
 
     def of(self, message: int) -> tuple[Attachment, ...]:

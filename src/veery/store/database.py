@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -59,9 +59,9 @@ class NewProfile:
     """What a new store begins with. profile_s: seconds, 1 for a name typed at a restore (01.4). network: its file."""
 
     account: Account
-    display_name: str
+    display_name: str = field(repr=False)
     profile_s: int
-    network: str
+    network: str = field(repr=False)
     restored: bool = False
 
 

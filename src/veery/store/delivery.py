@@ -67,9 +67,10 @@ class Deliveries:
             self._inbox.mark_seen(copy.sealed_hash, seen_until_ms)
             if message is not None:
                 self._messages.set_storage(message.id, copy.sealed_hash, message.server_expiry_ms)
-        if message is not None and self._drives(copy, message) and message.delivery.state is DeliveryState.QUEUED:
-            self._set(message, replace(message.delivery, state=DeliveryState.SEALED))
+        if message is not None and self._drives(copy, message):
             self._messages.set_level(message.id, copy.level or level)
+            if message.delivery.state is DeliveryState.QUEUED:
+                self._set(message, replace(message.delivery, state=DeliveryState.SEALED))
         return copy
 
     def stored(self, id_: int, stored_on: int, swarm_size: int, server_expiry_ms: int | None = None) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from veery.errors import StoreError
-from veery.store.sql import Connection, one
+from veery.store.sql import Connection, clamp, one
 
 
 class EventNotJson(StoreError):
@@ -63,8 +63,10 @@ class Events:
 
     def after(self, cursor: int, limit: int) -> EventPage:
         """At most `limit` events with a number above `cursor`, in order."""
+        cursor = max(0, clamp(cursor))
         rows = self._db.execute(
-            "SELECT seq, kind, payload, created_ms FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit + 1)
+            "SELECT seq, kind, payload, created_ms FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+            (cursor, limit + 1),
         ).fetchall()
         events = tuple(Event(seq, kind, json.loads(text), created) for seq, kind, text, created in rows[:limit])
         first = events[0].seq if events else self.last() + 1
@@ -80,7 +82,7 @@ class Events:
         self._db.execute(
             "INSERT INTO event_consumers (name, acknowledged, updated_ms) VALUES (?1, ?2, ?3)"
             " ON CONFLICT (name) DO UPDATE SET acknowledged = max(acknowledged, ?2), updated_ms = ?3",
-            (consumer, min(seq, self.last()), now_ms),
+            (consumer, max(0, min(seq, self.last())), now_ms),
         )
         return self.acknowledged(consumer)
 

@@ -42,15 +42,14 @@ class FetchedItem:
     expires_ms: int
 
     def __post_init__(self) -> None:
-        if not self.hash.isascii() or not 0 < len(self.hash) <= HASH_MAX:
-            raise ItemMalformed("the hash of a fetched message is no hash")
+        _check_hash(self.hash)
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedBatch:
     """One answer of one node, in its order. last_hash: the cursor afterwards, None to leave it.
 
-    node: Ed25519 key of the node that answered.
+    node: Ed25519 key of the node that answered. Raises ItemMalformed for a cursor that is no hash.
     """
 
     node: bytes
@@ -58,6 +57,10 @@ class FetchedBatch:
     namespace: int
     items: tuple[FetchedItem, ...]
     last_hash: str | None
+
+    def __post_init__(self) -> None:
+        if self.last_hash is not None:
+            _check_hash(self.last_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,11 @@ class Inbox:
             " DO UPDATE SET last_hash = excluded.last_hash, updated_ms = excluded.updated_ms",
             (batch.node, batch.account.raw, batch.namespace, last_hash, now_ms),
         )
+
+
+def _check_hash(text: str) -> None:
+    if not text.isascii() or not 0 < len(text) <= HASH_MAX:
+        raise ItemMalformed("a node names something as the hash of a message that is none")
 
 
 def _kept(row: Row) -> KeptItem:

@@ -76,7 +76,7 @@ class Messages:
 
     def get(self, id_: int) -> Message | None:
         """One message by its local id."""
-        return self._first(SELECT + " WHERE m.id = ?", id_)
+        return self._first(SELECT + " WHERE m.id = ?", clamp(id_))
 
     def find(self, author: AccountId, timestamp_ms: int) -> Message | None:
         """One message by its identity (02.6). Any number may be asked for."""
@@ -104,7 +104,7 @@ class Messages:
         low, high = after or _START, before or _END
         rows = self._db.execute(
             _NEWEST_FIRST if newest_first else _OLDEST_FIRST,
-            (conversation, clamp(low.timestamp_ms), low.id, clamp(high.timestamp_ms), high.id, limit),
+            (conversation, clamp(low.timestamp_ms), clamp(low.id), clamp(high.timestamp_ms), clamp(high.id), limit),
         )
         return tuple(message_of(row) for row in rows)
 

@@ -118,7 +118,7 @@ class Outbox:
 
     def get(self, id_: int) -> Copy | None:
         """One copy, or None when it is stored or cancelled."""
-        row = one(self._db, _SELECT + " WHERE id = ?", (id_,))
+        row = one(self._db, _SELECT + " WHERE id = ?", (clamp(id_),))
         return None if row is None else _copy(row)
 
     def need(self, id_: int) -> Copy:
@@ -148,8 +148,8 @@ class Outbox:
     def seal(self, id_: int, sealed: bytes, sealed_hash: str, level: str) -> Copy:
         """Fix the bytes of a copy. If it has some already they stay. Gives the row as it counts. Raises NoCopy."""
         self._db.execute(
-            "UPDATE outbox SET sealed = ?, sealed_hash = ?, level = ?, state = 'sealed'"
-            " WHERE id = ? AND sealed IS NULL",
+            "UPDATE outbox SET sealed = ?, sealed_hash = ?, level = ?,"
+            " state = CASE WHEN state = 'waiting' THEN 'sealed' ELSE state END WHERE id = ? AND sealed IS NULL",
             (sealed, sealed_hash, level, id_),
         )
         return self.need(id_)

@@ -111,6 +111,7 @@ CREATE TABLE attachments (
     file_key BLOB,
     UNIQUE (message, position)
 );
+CREATE INDEX attachments_by_state ON attachments (state);
 """
 
 OUTBOX: Final = """

@@ -38,6 +38,10 @@ def test_reading_goes_on_after_a_cursor(tables: Tables) -> None:
     assert [event.seq for event in page.events] == [4, 5]
     assert not page.more
     assert tables.events.after(5, 2).events == ()
+    assert tables.events.after(2**80, 2).events == ()
+    assert not tables.events.after(2**80, 2).missed
+    assert not tables.events.after(-(2**80), 2).missed
+    assert numbers(tables, -(2**80)) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", object(), "half \ud800", {1, 2}])
@@ -58,7 +62,7 @@ def test_acknowledgements_only_move_forward_and_not_beyond_the_end(tables: Table
     assert tables.events.acknowledge("bot", 3, NOW) == 3
     assert tables.events.acknowledge("bot", 2, NOW) == 3
     assert tables.events.acknowledge("bot", 99, NOW) == 5
-    assert tables.events.acknowledge("other", 0, NOW) == 0
+    assert tables.events.acknowledge("other", -(2**80), NOW) == 0
     assert tables.events.consumers() == {"bot": 5, "other": 0}
 
 

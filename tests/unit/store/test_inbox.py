@@ -161,3 +161,5 @@ def test_seeing_again_never_shortens_the_memory(alice: Tables) -> None:
 def test_what_is_no_hash_is_refused(hash_: str) -> None:
     with pytest.raises(ItemMalformed):
         FetchedItem(hash_, b"", NOW, NOW)
+    with pytest.raises(ItemMalformed):
+        FetchedBatch(NODE, ME, 0, (), hash_)

@@ -84,6 +84,14 @@ def test_a_time_that_no_column_holds_is_refused(alice: Tables, timestamp: int) -
     assert alice.messages.find(ALICE, timestamp) is None
 
 
+@pytest.mark.parametrize("id_", [0, -1, 2**63, 2**80, -(2**80)])
+def test_an_id_that_was_never_given_finds_nothing(alice: Tables, id_: int) -> None:
+    put(alice, NOW)
+    assert alice.messages.get(id_) is None
+    assert alice.attachments.get(id_) is None
+    assert alice.outbox.get(id_) is None
+
+
 def test_words_and_conversations_do_not_print() -> None:
     shown = repr(received(NOW, "very private"))
     assert "private" not in shown
@@ -134,7 +142,8 @@ def test_a_page_lies_between_its_bounds(alice: Tables) -> None:
     assert page(before=Position(NOW + 5, AFTER_ALL)) == [5, 4, 3]
     assert page(after=Position(NOW + 7, AFTER_ALL)) == [9, 8]
     assert page(after=Position(NOW + 3), before=Position(NOW + 5)) == [4, 3]
-    assert page(before=Position(2**80)) == [9, 8, 7]
+    assert page(before=Position(2**80, 2**80)) == [9, 8, 7]
+    assert page(after=Position(-(2**80), -(2**80))) == [9, 8, 7]
 
 
 def test_a_page_reads_only_its_own_part_of_the_index() -> None:

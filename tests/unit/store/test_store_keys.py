@@ -90,6 +90,13 @@ def test_the_database_key_is_random_and_comes_back(tmp_path: Path) -> None:
     assert opened(tmp_path, passphrase("one")) == second
 
 
+def test_the_usual_cost_stands_in_the_header(tmp_path: Path) -> None:
+    key = make(tmp_path, Passphrase.of("one"))
+    way = json.loads((tmp_path / HEADER_NAME).read_bytes())["unlock"]
+    assert (way["ops"], way["memory"]) == (4, 128 * 1024**2)
+    assert opened(tmp_path, passphrase("one")) == key
+
+
 def test_a_wrong_passphrase_raises_and_changes_nothing(tmp_path: Path) -> None:
     make(tmp_path, passphrase("right"))
     before = (tmp_path / HEADER_NAME).read_bytes()
