@@ -6,13 +6,12 @@ An answer comes from a node that may be hostile: every wrong type, size or count
 from __future__ import annotations
 
 from veery.protocol import bt
-from veery.protocol.constants import HASH_LENGTH_MAX
+from veery.protocol.constants import ANSWER_TEXT_MAX, HASH_LENGTH_MAX
 from veery.protocol.storage_rpc.encoding import Encoding, base64_bytes, decode_json
 from veery.protocol.storage_rpc.errors import AnswerMalformed
 from veery.protocol.storage_rpc.fields import hex_bytes
 
 INT_MAX = 2**63 - 1
-_TEXT_MAX = 10_000
 _TOO_MANY = "protocol.storage_rpc.answer.count"
 
 
@@ -89,7 +88,7 @@ class AnswerFields:
             raise AnswerMalformed("a text was expected in the answer")
         return value
 
-    def text(self, name: str, length_max: int = _TEXT_MAX) -> str:
+    def text(self, name: str, length_max: int = ANSWER_TEXT_MAX) -> str:
         """A text."""
         text = self.as_text(self.values.get(name))
         if len(text) > length_max:

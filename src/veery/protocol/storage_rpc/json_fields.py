@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from veery.protocol.constants import DATA_MAX_BASE64, SIGNATURE_SIZE, SUBACCOUNT_TOKEN_SIZE, TIMESTAMP_MIN_MS
+from veery.protocol.constants import (
+    DATA_MAX_BASE64,
+    SIGNATURE_BASE64,
+    SIGNATURE_SIZE,
+    SUBACCOUNT_TOKEN_BASE64,
+    SUBACCOUNT_TOKEN_SIZE,
+    TIMESTAMP_MIN_MS,
+)
 from veery.protocol.storage_rpc.encoding import base64_bytes
 from veery.protocol.storage_rpc.errors import invalid
 from veery.protocol.storage_rpc.fields import DATA_TOO_LONG, Fields, hex_bytes, wrong_type
 
-_SIGNATURE_BASE64: Final = (86, 88)  # characters without and with padding
 _TOKEN_HEX: Final = 2 * SUBACCOUNT_TOKEN_SIZE
-_TOKEN_BASE64: Final = 48  # characters; 36 bytes need no padding
 
 
 class JsonFields(Fields):
@@ -57,7 +62,7 @@ class JsonFields(Fields):
         text = self.text(name)
         if text is None:
             return None
-        signature = _decoded(text) if len(text) in _SIGNATURE_BASE64 else None
+        signature = _decoded(text) if len(text) in SIGNATURE_BASE64 else None
         if signature is None or len(signature) != SIGNATURE_SIZE:
             raise invalid(reason)
         return signature
@@ -105,5 +110,5 @@ def _decoded(text: str) -> bytes | None:
 def _token(text: str) -> bytes | None:
     if len(text) == _TOKEN_HEX:
         return hex_bytes(text)
-    token = _decoded(text) if len(text) == _TOKEN_BASE64 else None
+    token = _decoded(text) if len(text) == SUBACCOUNT_TOKEN_BASE64 else None
     return token if token is not None and len(token) == SUBACCOUNT_TOKEN_SIZE else None

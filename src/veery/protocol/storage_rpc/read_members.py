@@ -7,11 +7,11 @@ the others answered. A member's own answer that cannot be read raises AnswerMalf
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from veery.protocol.constants import (
     HASHES_ANSWER_MAX,
     KEY_SIZE,
+    MEMBER_ERROR_MAX,
     NAMESPACE_MAX,
     NAMESPACE_MIN,
     SIGNATURE_SIZE,
@@ -39,8 +39,6 @@ from veery.protocol.storage_rpc.requests import (
     UnrevokeSubaccount,
 )
 
-_ERROR_TEXT_MAX: Final = 1_000
-
 
 def read_member(request: Recursive, body: bytes) -> MemberResult:
     """A member's own result, one bencoded part. Raises AnswerMalformed."""
@@ -56,7 +54,7 @@ def read_forwarded(request: Recursive, parts: Sequence[bytes]) -> MemberResult:
         return read_member(request, parts[0])
     if len(parts) != 2:
         raise AnswerMalformed("a member answers a forwarded request in one or two parts")
-    code, reason = (part[:_ERROR_TEXT_MAX].decode(errors="replace") for part in parts)
+    code, reason = (part[:MEMBER_ERROR_MAX].decode(errors="replace") for part in parts)
     return MemberFailure(code=code, reason=reason)
 
 

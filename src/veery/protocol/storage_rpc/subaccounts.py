@@ -20,6 +20,9 @@ from veery.protocol.constants import (
     PREFIX_USER,
     SIGNATURE_SIZE,
     SUBACCOUNT_AUTH_DATA_SIZE,
+    SUBACCOUNT_MASK_LABEL,
+    SUBACCOUNT_NONCE_LABEL,
+    SUBACCOUNT_SEED_LABEL,
     SUBACCOUNT_TOKEN_SIZE,
 )
 from veery.protocol.crypto import (
@@ -43,9 +46,6 @@ from veery.secret import Secret
 _P: Final = 2**255 - 19
 _SIGN_BIT: Final = 0x80
 _HEAD_SIZE: Final = SUBACCOUNT_TOKEN_SIZE - KEY_SIZE
-_MASK_KEY: Final = b"SessionGroupSubaccountMask"
-_SEED_KEY: Final = b"SubaccountSeed"
-_NONCE_KEY: Final = b"SubaccountSig"
 
 
 class SubaccountRefused(Rejected):
@@ -129,7 +129,7 @@ def positive_edwards_point(x25519_key: bytes) -> bytes:
 def blinding_factor(group_seed: Secret, member_x25519: bytes) -> bytes:
     """The scalar `k` (32 bytes) that ties a member's X25519 key to a group; every admin computes the same."""
     group_key, _ = ed25519_from_seed(group_seed.reveal())
-    mask = blake2b(KEY_SIZE, group_seed.reveal(), key=_MASK_KEY)
+    mask = blake2b(KEY_SIZE, group_seed.reveal(), key=SUBACCOUNT_MASK_LABEL)
     names = (bytes((PREFIX_USER,)), member_x25519, bytes((PREFIX_GROUP,)), group_key)
     return scalar_reduce(blake2b(2 * KEY_SIZE, *names, key=mask))
 
@@ -161,7 +161,7 @@ class MemberKey:
     def sign(self, message: bytes) -> bytes:
         """An Ed25519 signature (64 bytes) that verifies under the token's key."""
         key = token_key(self.token)
-        nonce = scalar_reduce(blake2b(2 * KEY_SIZE, self.nonce_seed.reveal(), key, message, key=_NONCE_KEY))
+        nonce = scalar_reduce(blake2b(2 * KEY_SIZE, self.nonce_seed.reveal(), key, message, key=SUBACCOUNT_NONCE_LABEL))
         commitment = point_base_mul(nonce)
         challenge = scalar_reduce(sha512(commitment, key, message))
         return commitment + scalar_add(nonce, scalar_mul(challenge, self.scalar.reveal()))
@@ -184,7 +184,7 @@ def member_key(group: bytes, auth_data: Secret, own_seed: Secret, needed: Access
     scalar = scalar_mul(factor, own_scalar)
     token = head + point_base_mul(scalar)
     check_token(group, group[1:], token, signature, needed)
-    nonce_seed = Secret(blake2b(KEY_SIZE, own_seed.reveal(), key=_SEED_KEY))
+    nonce_seed = Secret(blake2b(KEY_SIZE, own_seed.reveal(), key=SUBACCOUNT_SEED_LABEL))
     return MemberKey(group, token, signature, Secret(scalar), nonce_seed)
 
 
