@@ -14,7 +14,7 @@ from tests.network.socks5 import IPV4, NAME, REFUSED, socks5
 from tests.network.tls_guard import Heard, guard, ok, says
 from veery.errors import Retry
 from veery.network.https_transport import HttpsTransport
-from veery.network.proxy import Proxy, make_connector, proxy_faults_mapped
+from veery.network.proxy import Proxy, make_connector, open_session
 from veery.network.transport import AnswerTooLarge, NodeSilent, NodeUnreachable, ProxyFailed, TransportAnswer
 from veery.protocol.swarm.nodes import ServiceNode
 
@@ -315,21 +315,22 @@ async def test_credentials_are_passed_on() -> None:
     assert proxy.credentials == [(b"us:er", b"pa@ss"), (b"us:er", b"other")]
 
 
-async def test_names_are_resolved_by_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_lookup(*_: object, **__: object) -> None:
+    raise AssertionError("a name was looked up locally")
+
+
+@pytest.fixture
+def no_lookups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are never resolved here."""
+    monkeypatch.setattr(socket, "getaddrinfo", no_lookup)
+
+
+async def test_names_are_resolved_by_the_proxy(no_lookups: None) -> None:
     """Seeds have names; looking them up here would tell the resolver who asks."""
-    import aiohttp
-
-    def no_lookup(*_: object, **__: object) -> None:
-        raise AssertionError("a name was looked up locally")
-
     async with guard(says(ok(b"seed"))) as peer, socks5(names={"seed.example": ("127.0.0.1", peer.port)}) as proxy:
-        monkeypatch.setattr(socket, "getaddrinfo", no_lookup)
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", no_lookup)
-        connector = make_connector(Proxy("127.0.0.1", proxy.port))
-        async with aiohttp.ClientSession(connector=connector) as session:
-            with proxy_faults_mapped("the seed"):
-                async with session.get("https://seed.example:4443/", ssl=False) as response:
-                    assert await response.read() == b"seed"
+        session = open_session(make_connector(Proxy("127.0.0.1", proxy.port)))
+        async with session, session.get("https://seed.example:4443/", ssl=False) as response:
+            assert await response.read() == b"seed"
     assert proxy.asked == [(NAME, "seed.example", 4443)]
 
 

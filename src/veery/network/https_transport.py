@@ -17,14 +17,12 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from veery.network.proxy import Proxy, make_connector, proxy_faults_mapped
+from veery.network.proxy import Proxy, make_connector, open_session
 from veery.network.transport import NO_HEADERS, AnswerTooLarge, NodeSilent, NodeUnreachable, TransportAnswer
-from veery.protocol.constants import ONION_ACCEPT_LANGUAGE, ONION_ANSWER_MAX, ONION_USER_AGENT
+from veery.protocol.constants import ONION_ANSWER_MAX
 from veery.protocol.swarm.nodes import ServiceNode
 from veery.runtime.tls import node_context
 
-_HEADERS: Final = {"User-Agent": ONION_USER_AGENT, "Accept-Language": ONION_ACCEPT_LANGUAGE}
-_NOT_SENT: Final = ("Accept", "Accept-Encoding")  # nothing that tells this library from others; no compressed bombs
 _PER_NODE: Final = 32  # connections to one guard at a time; further requests wait
 _IDLE_S: Final = 30.0
 
@@ -78,12 +76,11 @@ class HttpsTransport:
     ) -> TransportAnswer:
         session = self._open_session()
         try:
-            with proxy_faults_mapped("the node"):
-                async with session.post(
-                    url, data=body, headers=headers, ssl=self._context, allow_redirects=False, trace_request_ctx=attempt
-                ) as response:
-                    found = {name.lower(): value for name, value in response.headers.items()}
-                    return TransportAnswer(response.status, found, await _read(response, answer_max))
+            async with session.post(
+                url, data=body, headers=headers, ssl=self._context, allow_redirects=False, trace_request_ctx=attempt
+            ) as response:
+                found = {name.lower(): value for name, value in response.headers.items()}
+                return TransportAnswer(response.status, found, await _read(response, answer_max))
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             if isinstance(error, TimeoutError):
                 raise
@@ -93,16 +90,8 @@ class HttpsTransport:
         if self._closed:
             raise NodeUnreachable("The transport is closed", kind="network.closed")
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=make_connector(self._proxy, per_host=_PER_NODE, idle_s=_IDLE_S),
-                headers=_HEADERS,
-                skip_auto_headers=_NOT_SENT,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-                auto_decompress=False,
-                trust_env=False,
-                trace_configs=[_tracing()],
-            )
+            connector = make_connector(self._proxy, per_host=_PER_NODE, idle_s=_IDLE_S)
+            self._session = open_session(connector, [_tracing()])
         return self._session
 
     async def close(self) -> None:

@@ -7,8 +7,6 @@ one way only, so a proxy that is down is an error, never a detour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -16,12 +14,16 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import aiohttp_socks
 import python_socks
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from veery.errors import Retry
-from veery.network.transport import NodeUnreachable, ProxyFailed
+from veery.network.transport import ProxyFailed
+from veery.protocol.constants import ONION_ACCEPT_LANGUAGE, ONION_USER_AGENT
 from veery.secret import Secret
 
 _SCHEMES: Final = ("socks5", "socks5h")  # names are resolved by the proxy with either
+_NOT_SENT: Final = ("Accept", "Accept-Encoding")  # nothing that tells this library from others; no compressed bombs
 _DEFAULT_PORT: Final = 1080
 _TARGET_FAULTS: Final = frozenset({1, 3, 4, 5, 6})  # replies of RFC 1928, 6, that speak of the target and not the proxy
 
@@ -63,10 +65,11 @@ def make_connector(proxy: Proxy | None, *, per_host: int = 0, idle_s: float = 15
     """A connector that goes through the proxy, or directly if there is none. Needs a running loop.
 
     per_host: connections to one host at a time, 0 for any number; idle_s: how long an unused one is kept, in seconds.
+    Requests over it raise ProxyFailed when the proxy is at fault, and aiohttp's errors when the target is.
     """
     if proxy is None:
         return aiohttp.TCPConnector(limit=0, limit_per_host=per_host, keepalive_timeout=idle_s)
-    return aiohttp_socks.ProxyConnector(
+    return _ProxyConnector(
         host=proxy.host,
         port=proxy.port,
         proxy_type=python_socks.ProxyType.SOCKS5,
@@ -79,16 +82,35 @@ def make_connector(proxy: Proxy | None, *, per_host: int = 0, idle_s: float = 15
     )
 
 
-@contextmanager
-def proxy_faults_mapped(target: str) -> Iterator[None]:
-    """Raise ProxyFailed, or NodeUnreachable when the proxy says that the target is at fault, for the proxy's errors."""
-    try:
-        yield
-    except aiohttp_socks.ProxyConnectionError as error:
-        raise ProxyFailed("The proxy cannot be reached", kind="network.proxy.unreachable") from error
-    except aiohttp_socks.ProxyTimeoutError as error:
-        raise NodeUnreachable(f"{target} could not be reached through the proxy in time") from error
-    except aiohttp_socks.ProxyError as error:
-        if error.error_code in _TARGET_FAULTS:
-            raise NodeUnreachable(f"The proxy could not reach {target}") from error
-        raise ProxyFailed("The proxy refuses to connect", kind="network.proxy.refused") from error
+def open_session(
+    connector: aiohttp.BaseConnector, tracing: list[aiohttp.TraceConfig] | None = None
+) -> aiohttp.ClientSession:
+    """A session that tells nothing beyond what every client does (03.3), keeps nothing, and times nothing by itself."""
+    return aiohttp.ClientSession(
+        connector=connector,
+        headers={"User-Agent": ONION_USER_AGENT, "Accept-Language": ONION_ACCEPT_LANGUAGE},
+        skip_auto_headers=_NOT_SENT,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        auto_decompress=False,
+        trust_env=False,
+        trace_configs=tracing,
+    )
+
+
+class _ProxyConnector(aiohttp_socks.ProxyConnector):
+    """Maps the proxy's errors where they arise, so that every user of the connector sees the same ones."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        try:
+            return await super().connect(req, traces, timeout)
+        except aiohttp_socks.ProxyConnectionError as error:
+            raise ProxyFailed("The proxy cannot be reached", kind="network.proxy.unreachable") from error
+        except aiohttp_socks.ProxyTimeoutError as error:
+            raise aiohttp.ClientConnectionError("not reached through the proxy in time") from error
+        except aiohttp_socks.ProxyError as error:
+            if error.error_code in _TARGET_FAULTS:
+                raise aiohttp.ClientConnectionError("not reachable from the proxy") from error
+            raise ProxyFailed("The proxy refuses to connect", kind="network.proxy.refused") from error
