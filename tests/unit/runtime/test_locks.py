@@ -26,17 +26,18 @@ sys.stdin.read()
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:
     first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    assert [first.held, second.held] == [False, False]
     with first:
-        assert first.held
+        assert [first.held, second.held] == [True, False]
         assert not second.try_acquire()
         assert not first.try_acquire()
         assert first.owner_pid() == os.getpid()
         with pytest.raises(LockHeld, match=f"process {os.getpid()}"):
             second.acquire_now()
-    assert not first.held
+    assert [first.held, second.held] == [False, False]
     assert second.owner_pid() is None
     with second:
-        assert second.held
+        assert [first.held, second.held] == [False, True]
     first.release()
 
 

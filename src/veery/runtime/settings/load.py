@@ -200,7 +200,10 @@ def _decode(wanted: type, value: object) -> object:
     if not isinstance(value, str):
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     if wanted is Path:
-        return Path(value).expanduser()
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as error:  # `~name` of a user that does not exist
+            raise ValueError("no such home directory") from error
     if wanted is Secret:
         return Secret(value.encode())
     raise NotImplementedError(f"settings of type {wanted.__name__} are not known")
