@@ -325,6 +325,18 @@ def test_the_largest_data_is_taken() -> None:
     assert len(request.data) == 76_800
 
 
+def test_bounds_of_times() -> None:
+    assert parse("delete_all", signed(timestamp=10**9)) == DeleteAll(ALICE, 10**9, 0, Auth(SIGNATURE))
+    assert refusal("delete_all", signed(timestamp=10**9 - 1))[0] == 400
+    largest = parse("expire", signed(messages=HASHES[0], expiry=[2**63 - 1]))
+    assert isinstance(largest, Expire)
+    for expiry in (2**63, 2**64, [2**63]):
+        assert refusal("expire", signed(messages=HASHES[0], expiry=expiry)) == (
+            400,
+            "invalid request: Invalid value given for 'expiry': expected timestamp array",
+        )
+
+
 def test_an_empty_subaccount_is_absent() -> None:
     request = parse("store", store_params(signature=SIGNATURE_TEXT, subaccount=""))
     assert isinstance(request, Store)
