@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 from veery.network.queue_sockets import CurveKeys
 from veery.protocol import crypto
+from veery.runtime.faults import FileMissing
+from veery.runtime.identity import create_key_file, load_key_file
+from veery.runtime.paths import private_directory
 from veery.secret import Secret
+
+KEY_FILE: Final = "key"
+TLS_FILE: Final = "tls.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,15 @@ class NodeKeys:
         public, secret = crypto.ed25519_from_seed(seed.reveal())
         x_secret = crypto.ed25519_secret_to_x25519(secret)
         return cls(public, crypto.ed25519_public_to_x25519(public), Secret(secret), Secret(x_secret))
+
+    @classmethod
+    def of_directory(cls, directory: Path) -> NodeKeys:
+        """The keys of the node that lives in a directory; made at the first call. Raises FileUnsafe, KeyFileBroken."""
+        path = private_directory(directory) / KEY_FILE
+        try:
+            return cls.from_seed(load_key_file(path))
+        except FileMissing:
+            return cls.from_seed(create_key_file(path))
 
     def curve(self) -> CurveKeys:
         """The pair for the queue."""

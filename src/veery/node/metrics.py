@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from veery.node.http import JSON, HttpAnswer, HttpRequest, text
-
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
@@ -21,8 +19,8 @@ class Metrics:
         self.requests = Counter(
             "veery_requests_total", "Requests answered over HTTPS", ["path", "code"], registry=self.registry
         )
-        self.seconds = Histogram(
-            "veery_request_seconds", "Time to answer over HTTPS", ["path"], buckets=_BUCKETS, registry=self.registry
+        self.seconds = Counter(
+            "veery_request_seconds_total", "Time spent on answers over HTTPS", ["path"], registry=self.registry
         )
         self.stored = Counter("veery_messages_stored_total", "Messages newly stored", registry=self.registry)
         self.expired = Counter("veery_messages_expired_total", "Messages removed by expiry", registry=self.registry)
@@ -38,7 +36,7 @@ class Metrics:
     def observe(self, path: str, code: int, seconds: float) -> None:
         """Count one answered request; unknown paths share one label."""
         self.requests.labels(path, str(code)).inc()
-        self.seconds.labels(path).observe(seconds)
+        self.seconds.labels(path).inc(seconds)
 
 
 class MetricsPort:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
-from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
-from veery.errors import NodeError
 from veery.network.queue_endpoint import QueueEndpoint
 from veery.network.queue_links import Sender
 from veery.node import message_table as table
@@ -26,7 +26,7 @@ from veery.node.dispatch import Dispatcher
 from veery.node.door import HttpDoor
 from veery.node.front import Front
 from veery.node.http import HttpAnswer, HttpRequest
-from veery.node.keys import NodeKeys
+from veery.node.keys import TLS_FILE, NodeKeys
 from veery.node.listing import Listing
 from veery.node.messages import MessageStore
 from veery.node.metrics import Metrics, MetricsPort
@@ -40,6 +40,7 @@ from veery.node.servers import ServerPoster
 from veery.node.settings import NodeSettings
 from veery.node.subscriptions import Subscriptions
 from veery.node.view import NodeView
+from veery.node.workers.pool import WorkerPool
 from veery.node.writes import Writes
 from veery.policy.rate import BucketRules, Buckets
 from veery.protocol.constants import EXPIRY_SWEEP_S, NODE_VERSION
@@ -49,8 +50,6 @@ from veery.registry.network_file import NetworkFile
 from veery.registry.seed_client import SeedClient
 from veery.registry.snapshot import Snapshot
 from veery.runtime.clock import Clock, SystemClock
-from veery.runtime.faults import FileMissing
-from veery.runtime.identity import create_key_file, load_key_file
 from veery.runtime.lifecycle import Background, OnFailure, Periodic
 from veery.runtime.locks import FileLock
 from veery.runtime.paths import private_directory
@@ -59,19 +58,7 @@ from veery.runtime.tls import KeyKind, ensure_identity, server_context
 
 log = logging.getLogger(__name__)
 
-KEY_FILE = "key"
-TLS_FILE = "tls.pem"
 LOCK_FILE = "lock"
-
-
-def node_keys(directory: Path) -> NodeKeys:
-    """The keys of the node that lives in a directory; made at the first call. Raises FileUnsafe, KeyFileBroken."""
-    path = private_directory(directory) / KEY_FILE
-    try:
-        seed = load_key_file(path)
-    except FileMissing:
-        seed = create_key_file(path)
-    return NodeKeys.from_seed(seed)
 
 
 class Node:
@@ -86,10 +73,12 @@ class Node:
         self.https_port = self.queue_port = self.metrics_port = 0
         self._directory = directory
         self._network = network
-        self._closers: list[Callable[[], object]] = []
+        self._open = AsyncExitStack()
+        self._workers: WorkerPool | None = None
+        self._door: HttpDoor | None = None
         self._lock = FileLock(private_directory(directory) / LOCK_FILE)
         self._background = Background(self.clock)
-        self.view = NodeView(node_keys(directory), NODE_VERSION, self.clock.now_ms)
+        self.view = NodeView(NodeKeys.of_directory(directory), NODE_VERSION, self.clock.now_ms)
         self.store = MessageStore(directory, size_max=settings.database_mib * 1024 * 1024)
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -97,10 +86,14 @@ class Node:
     async def start(self) -> None:
         """Open everything and begin to serve. Raises RuntimeFault, NetworkError, RegistryError leaves."""
         self._lock.acquire_now()
+        self._open.callback(self._lock.release)
         await self.store.start()
+        self._open.push_async_callback(self.store.close)
         self._build()
+        self._open.push_async_callback(self._background.close)
         self._listen_to_nodes()
         await self._listen_to_clients()
+        await self._listen_to_operator()
         await self.replication.start()
         self.repairs.start()
         self._run()
@@ -112,18 +105,7 @@ class Node:
     async def close(self) -> None:
         """Stop accepting, answer what is in flight, then close databases and sockets."""
         self.view.stopping = True
-        if hasattr(self, "door"):
-            await self.door.close()
-            if self._metrics_door is not None:
-                await self._metrics_door.close()
-        await self._background.close()
-        if hasattr(self, "endpoint"):
-            await self.replication.close()
-            await self.endpoint.close()
-            await self._servers.close()
-            await self._seeds.close()
-        await self.store.close()
-        self._lock.release()
+        await self._open.aclose()
 
     async def __aenter__(self) -> Self:
         try:
@@ -148,12 +130,15 @@ class Node:
             service_node=True,
             waiting_max=WAITING_MAX,
         )
+        self._open.push_async_callback(self.endpoint.close)
         self.members = QueueMembers(self.endpoint)
         self.repairs = Repairs(view, self.store, self.members, most=settings.limits.repairs)
         self.writes = Writes(view, self.store, self.members, self._missed)
+        self._work = SwarmWork(self.writes)
         reads = Reads(view, self.store)
-        self.dispatcher = Dispatcher(view, reads, SwarmWork(self.writes), ChainQuestions(view, randbelow))
+        self.dispatcher = Dispatcher(view, reads, self._work, ChainQuestions(view, randbelow))
         self._servers = ServerPoster(view.version, allow_private=settings.private_servers)
+        self._open.push_async_callback(self._servers.close)
         self.hop = OnionHop(
             view,
             self.dispatcher,
@@ -175,6 +160,7 @@ class Node:
             self.repairs,
             on_batch=lambda passed: self.metrics.pushed.labels("taken" if passed else "failed").inc(),
         )
+        self._open.push_async_callback(self.replication.close)
         self.reachability = Reachability(view, self.members, self.clock, gauss, randbelow)
         self._buckets = Buckets(BucketRules(settings.limits.burst, settings.limits.rate), settings.limits.addresses)
         self.store.on_stored = self._stored
@@ -197,39 +183,52 @@ class Node:
         self.queue_port = self.endpoint.listen(self.settings.listen.host, self.settings.listen.queue_port)
 
     async def _listen_to_clients(self) -> None:
+        """Open the HTTPS port: here, or in worker processes."""
         settings = self.settings
+        path = self._directory / TLS_FILE
+        ensure_identity(path, self.clock.now_ms(), kind=KeyKind.EC_P256)
+        count = (os.cpu_count() or 1) if settings.workers is None else settings.workers
+        if count:
+            pool = self._workers = WorkerPool(
+                self._directory, settings, self.view, self._work, self.members, self.metrics, self._pinged_by_https
+            )
+            self._open.push_async_callback(pool.stop)
+            self.https_port = await pool.start(count, self._background)
+            return
         front = Front(
             self.view,
             self.dispatcher,
             self.hop,
             admit=self._admit,
-            on_ping=lambda: self.reachability.pinged("https"),
+            on_ping=self._pinged_by_https,
             cors=frozenset(settings.cors),
         )
-        self.front = front
 
         async def measured(request: HttpRequest) -> HttpAnswer:
             began = time.perf_counter()
             answer = await front.handle(request)
-            path = request.path if front.knows(request.path) else "other"
-            self.metrics.observe(path, answer.status, time.perf_counter() - began)
+            known = request.path if front.knows(request.path) else "other"
+            self.metrics.observe(known, answer.status, time.perf_counter() - began)
             return answer
 
-        path = self._directory / TLS_FILE
-        ensure_identity(path, self.clock.now_ms(), kind=KeyKind.EC_P256)
-        self.door = HttpDoor(measured, limits=settings.limits.door(), early=front.early)
-        self._metrics_door: HttpDoor | None = None
-        self.https_port = await self.door.listen(settings.listen.host, settings.listen.https_port, server_context(path))
-        if settings.listen.metrics_port is not None:
-            self._metrics_door = HttpDoor(MetricsPort(self.metrics, self.status).handle)
-            self.metrics_port = await self._metrics_door.listen("127.0.0.1", settings.listen.metrics_port, None)
+        door = self._door = HttpDoor(measured, limits=settings.limits.door(), early=front.early)
+        self._open.push_async_callback(door.close)
+        self.https_port = await door.listen(settings.listen.host, settings.listen.https_port, server_context(path))
+
+    async def _listen_to_operator(self) -> None:
+        port = self.settings.listen.metrics_port
+        if port is not None:
+            door = HttpDoor(MetricsPort(self.metrics, self.status).handle)
+            self._open.push_async_callback(door.close)
+            self.metrics_port = await door.listen("127.0.0.1", port, None)
 
     def _run(self) -> None:
-        self._seeds = SeedClient(self._network)
+        seeds = SeedClient(self._network)
+        self._open.push_async_callback(seeds.close)
         listen = self.settings.listen
         address = (listen.public_ip or listen.host, self.https_port, self.queue_port)
         self.listing = Listing(
-            self.view, self._seeds, self.clock, address, self._list_changed, refresh_s=self.settings.refresh_s
+            self.view, seeds, self.clock, address, self._list_changed, refresh_s=self.settings.refresh_s
         )
         background = self._background
         background.start("proofs", self.listing.keep_listed)
@@ -240,11 +239,18 @@ class Node:
             background.start("reachability", self.reachability.run, OnFailure.RESTART)
         for name, what, value in (
             ("veery_subscriptions", "Subscriptions held", lambda: float(len(self.subscriptions))),
-            ("veery_connections", "HTTPS connections", lambda: float(len(self.door.connections))),
+            ("veery_connections", "HTTPS connections", lambda: float(self.connections)),
             ("veery_height", "Height of the node list", lambda: float(self.view.height)),
             ("veery_nodes_failing", "Nodes that fail their tests", lambda: float(self.reachability.failing)),
         ):
             self.metrics.gauge(name, what, value)
+
+    @property
+    def connections(self) -> int:
+        """HTTPS connections that are open."""
+        if self._workers is not None:
+            return self._workers.connections
+        return 0 if self._door is None else len(self._door.connections)
 
     # -- what happens ------------------------------------------------------------------------------------------
 
@@ -253,6 +259,8 @@ class Node:
         self.reachability.list_changed()
         self.subscriptions.swarms_changed()
         self.replication.list_changed(before, after)
+        if self._workers is not None:
+            self._workers.list_changed()
 
     def _stored(self, message: table.StoredMessage) -> None:
         self.metrics.stored.inc()
@@ -264,6 +272,9 @@ class Node:
 
     def _tell(self, sender: Sender, command: bytes, body: bytes) -> None:
         self.endpoint.notify(sender, command, body)
+
+    def _pinged_by_https(self) -> None:
+        self.reachability.pinged("https")
 
     def _admit(self, address: str) -> bool:
         return self._buckets.take(address, self.clock.monotonic())
@@ -278,8 +289,6 @@ class Node:
 
     def status(self) -> dict[str, object]:
         """How the node stands, without identifiers of others: for `/healthz`, `service.get_stats` and the CLI."""
-        if self.view.stopping and self.store is None:
-            raise NodeError("the node is closed")
         return {
             "version": ".".join(map(str, self.view.version)),
             "reasons": self.view.not_ready(),
@@ -287,7 +296,7 @@ class Node:
             "hardfork": list(self.view.hardfork),
             "swarm": f"{self.view.own_swarm:x}",
             "members": len(self.view.others()) + 1,
-            "connections": len(self.door.connections),
+            "connections": self.connections,
             "subscriptions": len(self.subscriptions),
             "messages": self.store.read(table.count),
             "repairs": self.store.read(owed.count_repairs),

@@ -24,7 +24,8 @@ class ListenSettings:
         str | None, Meta(description="IPv4 address that others reach this node at; unset: `host`.")
     ] = None
     metrics_port: Annotated[
-        int | None, Meta(ge=0, le=65_535, description="Loopback port of /healthz and /metrics; 0 takes a free one.")
+        Annotated[int, Meta(ge=0, le=65_535)] | None,
+        Meta(description="Loopback port of /healthz and /metrics; 0 takes a free one."),
     ] = None
 
 
@@ -67,7 +68,8 @@ class NodeSettings:
     )
     limits: Annotated[LimitSettings, Meta(description="Bounds.")] = field(default_factory=LimitSettings)
     workers: Annotated[
-        int | None, Meta(ge=0, le=64, description="Processes that serve HTTPS; 0: all in one; unset: one a core.")
+        Annotated[int, Meta(ge=0, le=64)] | None,
+        Meta(description="Processes that serve HTTPS; 0: all in one; unset: one a core."),
     ] = None
     database_mib: Annotated[int, Meta(ge=1, description="Bound of the message database.")] = DATABASE_MAX // _MIB
     private_servers: Annotated[
