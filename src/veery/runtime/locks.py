@@ -87,7 +87,7 @@ class FileLock:
         """The process id that the holder wrote; None if the file says nothing. Only for messages."""
         try:
             text = self.path.read_bytes()[:20].strip()
-        except FileNotFoundError:
+        except OSError:  # gone, or not ours to read: nothing is known
             return None
         return int(text) if text.isdigit() else None
 

@@ -42,7 +42,7 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = f"{when} {record.levelname:<7} {record.name}: {self.message_of(record)}"
+        line = f"{when} {record.levelname:<7} {self.clean(record.name, record)}: {self.message_of(record)}"
         trace = self.trace_of(record)
         return f"{line}\n{trace}" if trace else line
 
@@ -76,7 +76,7 @@ class JsonFormatter(RedactingFormatter):
         fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "logger": record.name,
+            "logger": self.clean(record.name, record),
             "message": self.message_of(record),
         }
         error = record.exc_info[1] if record.exc_info else None
@@ -105,7 +105,9 @@ class RedactingHandler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
         fault = type(sys.exc_info()[1]).__name__
         try:
-            self.stream.write(f"A log record of {record.name}, line {record.lineno}, could not be written: {fault}\n")
+            self.stream.write(
+                f"A log record of {redact(record.name)}, line {record.lineno}, could not be written: {fault}\n"
+            )
         except (OSError, ValueError):  # the stream itself is gone; there is nobody left to tell
             return
 

@@ -163,6 +163,14 @@ def test_long_records_are_cut() -> None:
     assert len(stream.getvalue()) < 9_000
 
 
+def test_names_of_loggers_are_redacted() -> None:
+    for as_json in (False, True):
+        stream = set_up(as_json=as_json)
+        logging.getLogger(f"veery.test.{KEY}").info("x")
+        assert "veery.test.<hex>" in stream.getvalue()
+        assert "ab12" not in stream.getvalue()
+
+
 def test_configuring_again_replaces() -> None:
     first, second = set_up(), set_up()
     log.info("once")
