@@ -113,7 +113,7 @@ class QueueEndpoint:
     def list_changed(self) -> None:
         """The active list is another: connections by key to those that left it are closed (15.2)."""
         for key in [key for key in self._outgoing if not self._is_node(key)]:
-            self._drop(self._outgoing[key], QUEUE_LINGER_S)
+            self._drop(self._outgoing[key], 0)
         for key in [key for key in self._incoming if not self._is_node(key)]:
             del self._incoming[key]
 
@@ -125,7 +125,7 @@ class QueueEndpoint:
         await asyncio.gather(self._timer, *self._tasks, return_exceptions=True)
         for tag in [*self._futures]:
             self._fail(tag, Unreachable("the queue was closed", kind="network.queue.closed"))
-        self._sockets.close()
+        await self._sockets.close()
 
     # -- sending -----------------------------------------------------------------------------------------------
 
@@ -337,7 +337,7 @@ class QueueEndpoint:
                 self._fail(tag, Unreachable("a service node did not answer in time", kind="network.queue.timeout"))
             now = self._loop.time()
             for link in [link for link in self._outgoing.values() if link.idle_at < now]:
-                self._drop(link, QUEUE_LINGER_S)
+                self._drop(link, 0)  # what could not be sent in all that time will not be
 
 
 def _refused(code: queue.Refusal) -> PeerRefused:

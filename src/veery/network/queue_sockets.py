@@ -184,13 +184,13 @@ class QueueSockets:
         socket.close(linger_s)
         self._sockets.remove(socket)
 
-    def close(self, linger_s: float = 1.0) -> None:
-        """Close everything. What lingers is given up with the context, so that closing never blocks the loop long."""
+    async def close(self, linger_s: float = 1.0) -> None:
+        """Close everything; what is queued is still sent for `linger_s` seconds, while the loop goes on."""
         for socket in self._sockets:
             socket.close(linger_s)
         if self._authenticator is not None:
             self._authenticator.close(0)
-        self._context.term()
+        await asyncio.to_thread(self._context.term)
 
     def _kept(self, socket: zmq.Socket[bytes]) -> QueueSocket:
         kept = QueueSocket(socket, self._loop, self._arrived)

@@ -1,0 +1,176 @@
+"""A running lab: starts the seed, then the nodes, waits until all are listed, and restarts what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from veery.lab.parts import OwnPart, Part, PartFacts, ProcessPart
+from veery.lab.plan import (
+    NETWORK_FILE,
+    LabError,
+    Plan,
+    load_plan,
+    node_name,
+    save_plan,
+    with_node_ports,
+    with_seed_port,
+    write_network_file,
+)
+from veery.registry.network_file import NetworkFile
+from veery.registry.seed_client import SeedClient
+from veery.registry.snapshot import Snapshot
+from veery.runtime.locks import FileLock
+from veery.runtime.paths import private_directory
+
+_LISTED_S = 60.0
+_LOOK_S = 0.1
+_TOGETHER = 4  # parts that start at the same time; more only wait for each other
+
+
+class LabNetwork:
+    """A lab in a directory. `async with`, or `start` and `close`.
+
+    nodes: how many in a new lab; a lab that exists keeps its number, and None takes what is there.
+    """
+
+    def __init__(
+        self, directory: Path, nodes: int | None = None, *, processes: bool = False, host_per_node: bool = False
+    ) -> None:
+        self.directory = directory
+        found = load_plan(directory)
+        if found is not None and nodes not in (None, len(found.nodes)):
+            raise LabError(
+                f"The lab in {directory} has {len(found.nodes)} nodes, not {nodes}",
+                remedy="Leave --nodes out to start it as it is, or choose another directory",
+            )
+        self.plan = found or Plan.new(16 if nodes is None else nodes, processes=processes, host_per_node=host_per_node)
+        make = ProcessPart if processes else OwnPart
+        self.seed: Part = make(directory, None)
+        self.nodes: list[Part] = [make(directory, number) for number in range(1, len(self.plan.nodes) + 1)]
+        self._lock = FileLock(private_directory(directory) / "lock")
+
+    @property
+    def network_file(self) -> Path:
+        """The network file of the lab."""
+        return self.directory / NETWORK_FILE
+
+    @property
+    def seed_url(self) -> str:
+        """Where the seed listens."""
+        if self.seed.facts is None:
+            raise LabError("The seed of the lab does not run")
+        return self.seed.facts.url
+
+    async def start(self) -> None:
+        """Start all parts and wait until the seed lists every node. Raises LabError, and what parts raise."""
+        self._lock.acquire_now()
+        save_plan(self.directory, self.plan)
+        await self.start_seed()
+        for at in range(0, len(self.nodes), _TOGETHER):
+            numbers = range(at + 1, min(at + _TOGETHER, len(self.nodes)) + 1)
+            await asyncio.gather(*(self.start_node(number) for number in numbers))
+        await self.wait_listed()
+
+    async def close(self) -> None:
+        """Stop all parts."""
+        await asyncio.gather(*(node.stop() for node in self.nodes))
+        await self.seed.stop()
+        self._lock.release()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    # -- parts -------------------------------------------------------------------------------------------------
+
+    async def start_seed(self) -> PartFacts:
+        """Start the seed and write the network file."""
+        facts = await self.seed.start()
+        self.plan = with_seed_port(self.plan, facts.https_port)
+        save_plan(self.directory, self.plan)
+        write_network_file(self.directory, facts.url, bytes.fromhex(facts.ed25519))
+        return facts
+
+    async def start_node(self, number: int) -> PartFacts:
+        """Start node `number` (from 1)."""
+        facts = await self.node(number).start()
+        self.plan = with_node_ports(self.plan, number, facts.https_port, facts.queue_port)
+        save_plan(self.directory, self.plan)
+        return facts
+
+    def node(self, number: int) -> Part:
+        """Node `number` (from 1). Raises LabError when there is none."""
+        if not 1 <= number <= len(self.nodes):
+            raise LabError(f"The lab has no node {number}", remedy=f"Its nodes are 1 to {len(self.nodes)}")
+        return self.nodes[number - 1]
+
+    async def kill_node(self, number: int) -> None:
+        """Stop node `number` without asking. Raises LabError when it does not run."""
+        part = self.node(number)
+        if part.facts is None:
+            raise LabError(f"Node {number} does not run", remedy=f"Start it with `veery lab restart {number}`")
+        await part.kill()
+
+    async def restart_node(self, number: int) -> PartFacts:
+        """Start node `number` again, stopping it first if it runs."""
+        await self.node(number).stop()
+        return await self.start_node(number)
+
+    # -- the list ----------------------------------------------------------------------------------------------
+
+    async def snapshot(self) -> Snapshot:
+        """The node list of the seed."""
+        async with SeedClient(NetworkFile.load(self.network_file)) as seeds:
+            return await seeds.fetch()
+
+    async def wait_listed(self) -> Snapshot:
+        """Wait until every running node has a swarm. Raises LabError when that takes too long."""
+        wanted = {bytes.fromhex(node.facts.ed25519) for node in self.nodes if node.facts is not None}
+        try:
+            async with asyncio.timeout(_LISTED_S), SeedClient(NetworkFile.load(self.network_file)) as seeds:
+                while True:
+                    snapshot = await seeds.fetch()
+                    if wanted <= {node.ed25519 for node in snapshot.active}:
+                        return snapshot
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            raise LabError(
+                "Not all nodes of the lab were listed in time", remedy="Look at the log above; the machine may be busy"
+            ) from None
+
+    async def status(self) -> Sequence[dict[str, object]]:
+        """One row a part, in the fields that `veery lab up --json` prints."""
+        snapshot = await self.snapshot()
+        rows: list[dict[str, object]] = []
+        for name, part in [("seed", self.seed), *((node_name(at), each) for at, each in enumerate(self.nodes, 1))]:
+            rows.append(row(name, part.facts, snapshot))
+        return rows
+
+
+def row(name: str, facts: PartFacts | None, snapshot: Snapshot) -> dict[str, object]:
+    """The fields of one part; a part that does not run has no more than its name."""
+    if facts is None:
+        return {"role": "seed" if name == "seed" else "node", "name": name, "running": False}
+    listed = snapshot.by_ed25519(bytes.fromhex(facts.ed25519)) if facts.role == "node" else None
+    return {
+        "role": facts.role,
+        "name": name,
+        "running": True,
+        "address": facts.address,
+        "https_port": facts.https_port,
+        "queue_port": facts.queue_port or None,
+        "ed25519": facts.ed25519,
+        "x25519": facts.x25519 or None,
+        "swarm": f"{listed.swarm_id:x}" if listed is not None and listed.active else None,
+        "pid": facts.pid,
+    } | ({"url": facts.url} if facts.url else {})
