@@ -139,7 +139,12 @@ class ProcessPart:
     async def start(self) -> PartFacts:
         """See `Part`. Raises LabError when the process does not come up."""
         process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "veery.lab.parts", *self._arguments, stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            "veery.lab.parts",
+            *self._arguments,
+            stdin=asyncio.subprocess.PIPE,  # never written to: its end tells the part that the lab is gone
+            stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
         try:
@@ -187,13 +192,26 @@ class _Telling:
         sys.stdout.flush()
 
     async def run_until_stopped(self) -> None:
+        """Return when the lab is gone, or when a node cannot go on."""
+        works = [asyncio.create_task(_input_ended())]
         if isinstance(self._inner, Node):
-            await self._inner.run_until_stopped()
-        else:
-            await asyncio.Event().wait()
+            works.append(asyncio.create_task(self._inner.run_until_stopped()))
+        try:
+            done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for work in works:
+                work.cancel()
+        for work in done:
+            work.result()
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+async def _input_ended() -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
 
 
 def main() -> None:
