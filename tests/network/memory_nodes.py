@@ -92,7 +92,7 @@ def make_node(seed: int, ip: str, swarm_id: int) -> MemoryNode:
     source = random.Random(seed)
     public, secret = ed25519_from_seed(source.randbytes(32))
     x_secret = ed25519_secret_to_x25519(secret)
-    node = ServiceNode(b"", public, ed25519_public_to_x25519(public), ip, 22021, 22020, swarm_id)
+    node = ServiceNode(public, public, ed25519_public_to_x25519(public), ip, 22021, 22020, swarm_id)
     return MemoryNode(node, Secret(secret), Secret(x_secret))
 
 
@@ -222,11 +222,12 @@ class MemoryNetwork:
             if answer is not None:
                 return answer
         try:
-            return self._answer(peer, parse_request(body))
+            return self.answer(peer, parse_request(body))
         except RpcError as error:
             return error.code, error.body
 
-    def _answer(self, peer: MemoryNode, request: Any) -> Reply:
+    def answer(self, peer: MemoryNode, request: Any) -> Reply:
+        """What a node answers to a parsed request. Raises RpcError."""
         match request:
             case Batch() | InSequence():
                 return 200, self._several(peer, request)
@@ -252,7 +253,7 @@ class MemoryNetwork:
         results = []
         for part in request.requests:
             try:
-                code, answer = self._answer(peer, part)
+                code, answer = self.answer(peer, part)
             except RpcError as error:
                 code, answer = error.code, error.body
             results.append({"code": code, "body": answer})

@@ -202,10 +202,16 @@ class PathKeeper:
         self._table = self._make_table(self._table.guards)
         self._ready_ms.clear()
         self._do(self._table.handle_timer(self._time.now_ms()))
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Return when a path is ready. Raises NoPath, ProxyFailed, and what `in_vain` was told."""
         until_ms = self._time.now_ms() + round(PATH_WAIT_S * 1_000)
         while not any(path.state is PathState.READY for path in self._table.paths):
+            if self._closed:
+                raise _closed()
             if not await self._wait(until_ms):
-                raise NoPath("No new path could be built in time") from self._fault
+                raise NoPath("No path to the network could be built in time") from self._fault
 
     def _late(self, actions: Sequence[Action]) -> tuple[Action, ...]:
         """What is still to be done of the actions of an old table: it builds nothing any more."""

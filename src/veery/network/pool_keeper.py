@@ -61,6 +61,7 @@ class PoolKeeper:
         in_vain: Callable[[NetworkError], None],
     ) -> None:
         self.height = 0
+        self.network = ""  # as the seeds name it
         self._pool = pool
         self._memory = memory
         self._seeds = seeds
@@ -70,6 +71,8 @@ class PoolKeeper:
         self._ask = ask
         self._changed = changed
         self._in_vain = in_vain
+        self._one_at_a_time = asyncio.Lock()
+        self._ended_ms: int | None = None
 
     async def load(self) -> None:
         """Take the remembered list, if there is one that can be used."""
@@ -88,6 +91,18 @@ class PoolKeeper:
 
         The policy has called `refresh_started`, and decides when the next try is due.
         """
+        async with self._one_at_a_time:
+            await self._refresh(from_seeds)
+
+    async def refresh_now(self) -> None:
+        """Fetch a list because the old one seems wrong, unless one came a moment ago or is just coming."""
+        wanted_ms = self._time.now_ms()
+        async with self._one_at_a_time:
+            if self._ended_ms is None or wanted_ms - self._ended_ms >= self._pool.rules.pause_ms:
+                self._pool.refresh_started(self._time.now_ms())
+                await self._refresh(self._pool.seeds_needed)
+
+    async def _refresh(self, from_seeds: bool) -> None:
         adopted = False
         try:
             nodes = await (self._from_seeds() if from_seeds else self._from_nodes())
@@ -98,8 +113,9 @@ class PoolKeeper:
             if not self._pool.workable:
                 self._in_vain(_as_fault(error))
         finally:
+            self._ended_ms = self._time.now_ms()
             if not adopted:
-                self._pool.refresh_failed(self._time.now_ms())
+                self._pool.refresh_failed(self._ended_ms)
         if adopted:
             log.info("A new node list of %d nodes", len(self._pool))
             self._changed()
@@ -107,7 +123,7 @@ class PoolKeeper:
 
     async def _from_seeds(self) -> tuple[ServiceNode, ...]:
         snapshot = await self._seeds.fetch()
-        self.height = snapshot.height
+        self.height, self.network = snapshot.height, snapshot.network
         return snapshot.nodes
 
     async def _from_nodes(self) -> tuple[ServiceNode, ...]:

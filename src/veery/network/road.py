@@ -38,7 +38,11 @@ class PathView:
 
 @dataclass(frozen=True, slots=True)
 class RoadStatus:
-    """How the road stands: what `veery path` and `veery doctor` show."""
+    """How the road stands: what `veery path` and `veery doctor` show.
+
+    pool: usable nodes known; height: of the chain, as last told; diversity: what two nodes of a path must not share;
+    clock_offset_ms: network time less the machine's, None until measured; proxy: its address without credentials.
+    """
 
     network: str
     pool: int
@@ -53,11 +57,11 @@ class Road(Protocol):
     """The way to the network. All times are milliseconds of network time."""
 
     def now_ms(self) -> int:
-        """Network time: the local clock less the measured offset (03.10)."""
+        """Network time: the machine's clock and the measured offset (03.10)."""
         ...
 
     async def members(self, account: bytes, *, refresh: bool = False) -> Sequence[ServiceNode]:
-        """The swarm of an account (33 bytes). Raises NetworkError when no node tells."""
+        """The swarm of an account (33 bytes); `refresh` looks it up anew. Raises NetworkError when no node tells."""
         ...
 
     async def call(
@@ -65,10 +69,14 @@ class Road(Protocol):
     ) -> Sequence[MemberAnswer]:
         """Ask one member of an account's swarm, by an onion request, and give an answer for each request.
 
-        Several requests go as one `batch`, or as one `sequence` if `ordered`. `member` (Ed25519 key) picks who is
-        asked; otherwise a random member is, and another after failures and after 421. Codes of the node that are not
-        the road's business (401, 404, …) come back in the answer; the road raises NetworkError (Unreachable,
-        PeerRefused, ClockWrong) when no answer could be had at all.
+        Several requests (at most 20) go as one `batch`, or as one `sequence` if `ordered`, which gives fewer answers
+        when it stops at a failure. `member` (Ed25519 key) picks who is asked; otherwise a random member is, and another
+        after failures and after 421. Codes of the node that are not the road's business (401, 404, …) come back in the
+        answer. What others cannot have said is taken out of it: results that their member did not sign become its
+        failures, messages that their hash does not name are left away.
+
+        The road raises NetworkError when no answer could be had at all: Unreachable, PeerRefused, ClockWrong; see
+        `faults`. TimeCorrected asks for the same call, signed anew with `now_ms()` (`signed_calls.call_signed`).
         """
         ...
 
