@@ -1,0 +1,188 @@
+"""What a command is made of: a parser with a paragraph of help and an example, a function that runs it, exit codes.
+
+`argparse` knows options before or after a command's name only if both parsers have them. So every parser gets the
+common options with suppressed defaults, and `with_defaults` fills what was given nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from enum import IntEnum
+from importlib import import_module
+from textwrap import fill, indent
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+
+from veery.cli.text import printable
+from veery.errors import VeeryError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from veery.cli.console import Console
+
+    Commands: TypeAlias = _SubParsersAction["Parser"]
+
+Run: TypeAlias = "Callable[[Namespace, Console], int]"
+WIDTH: Final = 80  # columns of help texts, whatever the terminal: help is the same everywhere
+PROFILE_VARIABLE: Final = "VEERY_PROFILE"
+PROXY_VARIABLE: Final = "VEERY_PROXY"
+_INVALID_CHOICE: Final = re.compile(r"argument (?P<where>\S+): invalid choice: '?(?P<given>.*?)'? \(choose from", re.S)
+_SAID: Final = (
+    (re.compile(r"the following arguments are required: (?P<names>.*)"), "`{command}` needs {names}"),
+    (re.compile(r"unrecognized arguments: (?P<given>\S+)"), "`{command}` does not know `{given}`"),
+    (re.compile(r"argument (?P<where>\S+): invalid int value: '(?P<given>.*)'"), "{where} takes a number"),
+    (re.compile(r"argument (?P<where>\S+): invalid float value: '(?P<given>.*)'"), "{where} takes a number"),
+    (re.compile(r"argument (?P<where>\S+): expected one argument"), "{where} needs a value"),
+)
+
+
+class Exit(IntEnum):
+    """How a command ends."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NONE_CAME = 3  # `receive --wait`: no message came in that time
+    INTERRUPTED = 130  # Ctrl-C
+    PIPE_CLOSED = 141  # whoever read standard output has stopped reading
+    TERMINATED = 143  # SIGTERM
+
+
+class UsageWrong(VeeryError):
+    """The command line cannot be understood."""
+
+    default_kind = "cli.usage"
+
+
+class Parser(ArgumentParser):
+    """A parser that raises UsageWrong, knows no abbreviations, and prints help of a fixed width."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", _formatter)
+        super().__init__(allow_abbrev=False, add_help=False, **options)
+        self.commands: dict[str, Parser] = {}
+        self.summary = ""
+        self.add_argument("-h", "--help", action="help", default=SUPPRESS, help="print this help")
+
+    def error(self, message: str) -> NoReturn:
+        raise _usage_wrong(self, message)
+
+    def format_help(self) -> str:
+        self.usage = self.short_usage()
+        return super().format_help()
+
+    def short_usage(self) -> str:
+        """How the command is written, its options left out."""
+        parts = [self.prog, "[OPTIONS]"]
+        if self.commands:
+            return " ".join([*parts, "COMMAND …"])
+        for action in self.actions():
+            if not action.option_strings:
+                name = str(action.metavar or action.dest)
+                parts.append(f"[{name}]" if action.nargs in ("?", "*") else name)
+        return " ".join(parts)
+
+    def actions(self) -> list[Action]:
+        """Its options and arguments."""
+        return [action for action in self._actions if action.help != SUPPRESS]
+
+    def add_commands(self, metavar: str = "COMMAND") -> Commands:
+        """Begin the commands below this one; one of them must be given."""
+        commands = self.add_subparsers(title="commands", metavar=metavar, parser_class=Parser, prog=self.prog)
+        self.commands = commands.choices
+        self.set_defaults(run=None, parser=self)
+        return commands
+
+
+def add_command(commands: Commands, name: str, run: Run | None, *, summary: str, about: str, example: str) -> Parser:
+    """Add one command.
+
+    summary: half a line for the list; about: a paragraph; example: command lines that can be run as they stand.
+    """
+    parser = commands.add_parser(
+        name, help=summary, description=fill(" ".join(about.split()), WIDTH), epilog=_example(example)
+    )
+    parser.summary = summary
+    parser.set_defaults(run=run, parser=parser)
+    add_common(parser)
+    return parser
+
+
+def deferred(module: str, function: str) -> Run:
+    """A function of a module of this package, imported when it is called: what it needs is heavy."""
+
+    def run(options: Namespace, console: Console) -> int:
+        found = getattr(import_module(f"veery.cli.{module}"), function)
+        return int(found(options, console))
+
+    run.target = (module, function)  # type: ignore[attr-defined]  # for the test that looks whether it is there
+    return run
+
+
+def add_common(parser: Parser) -> None:
+    """The options that every command takes."""
+    group = parser.add_argument_group("options of every command")
+    group.add_argument("--profile", metavar="NAME", default=SUPPRESS, help="account to use (default: default)")
+    group.add_argument("--proxy", metavar="URL", default=SUPPRESS, help="SOCKS5 proxy, as in socks5://127.0.0.1:9050")
+    group.add_argument("--json", action="store_true", default=SUPPRESS, help="write JSON objects, one a line")
+    group.add_argument("--verbose", action="store_true", default=SUPPRESS, help="tell more, and trace errors")
+
+
+def with_defaults(options: Namespace) -> Namespace:
+    """Fill in the common options that were not given: from the environment, else with their defaults."""
+    defaults: dict[str, object] = {
+        "profile": os.environ.get(PROFILE_VARIABLE) or "default",
+        "proxy": os.environ.get(PROXY_VARIABLE) or None,
+        "json": False,
+        "verbose": False,
+    }
+    for name, value in defaults.items():
+        if not hasattr(options, name):
+            setattr(options, name, value)
+    return options
+
+
+def command_missing(parser: Parser) -> UsageWrong:
+    """The error for a noun without a verb."""
+    names = ", ".join(parser.commands)
+    return UsageWrong(f"`{parser.prog}` needs a command: {names}", remedy=f"`{parser.prog} --help` explains them")
+
+
+def _usage_wrong(parser: Parser, message: str) -> UsageWrong:
+    """What argparse says, as a person would say it."""
+    remedy = f"`{parser.prog} --help` explains the command"
+    if found := _INVALID_CHOICE.match(message):
+        if parser.commands and found["where"] == "COMMAND":
+            return _unknown_command(parser, found["given"])
+        choices = ", ".join(_choices(parser, found["where"]))
+        return UsageWrong(f"{found['where']} must be one of {choices}, not `{printable(found['given'])}`", remedy="")
+    for pattern, said in _SAID:
+        if found := pattern.match(message):
+            return UsageWrong(said.format(command=parser.prog, **found.groupdict()), remedy=remedy)
+    return UsageWrong(message[:1].upper() + message[1:], remedy=remedy)
+
+
+def _choices(parser: Parser, where: str) -> list[str]:
+    for action in parser.actions():
+        if action.choices is not None and where in (action.metavar, "/".join(action.option_strings)):
+            return [str(choice) for choice in action.choices]
+    return []
+
+
+def _unknown_command(parser: Parser, given: str) -> UsageWrong:
+    from difflib import get_close_matches
+
+    near = get_close_matches(given, parser.commands, n=1, cutoff=0.6)
+    said = f"Did you mean `{parser.prog} {near[0]}`?" if near else f"`{parser.prog} --help` lists the commands"
+    return UsageWrong(f"`{parser.prog}` has no command `{printable(given)}`", remedy=said)
+
+
+def _example(lines: str) -> str:
+    return "example:\n" + indent(lines.strip(), "  ")
+
+
+def _formatter(prog: str) -> RawDescriptionHelpFormatter:
+    return RawDescriptionHelpFormatter(prog, max_help_position=26, width=WIDTH)
