@@ -28,6 +28,7 @@ Answer = Callable[[bytes], bytes]  # body of a request -> body of the answer; ru
 _SWEEP_S: Final = 1.0
 _HANDSHAKE_S: Final = 10.0
 _SHUTDOWN_S: Final = 2.0
+_LINGER_S: Final = 1.0  # for the rest of a body that is refused, so that its sender sees the answer
 _BUCKETS_MAX: Final = 8_192
 _HEAD_MAX: Final = 8_190
 
@@ -76,6 +77,7 @@ class _Server(web.Server):
             max_line_size=_HEAD_MAX,
             max_field_size=_HEAD_MAX,
             auto_decompress=False,
+            lingering_time=_LINGER_S,
         )
         self.settings = listener.settings
         self.found: dict[RequestHandler, _Connection] = {}
@@ -122,23 +124,21 @@ class JsonListener:
         self._answer, self._path, self._body_max = answer, path, body_max
         self._buckets = Buckets(settings.rate, settings.burst)
         self._server: _Server | None = None
-        self._runner: web.ServerRunner | None = None
+        self._socket: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Bind and accept; gives the bound port. Raises AddressTaken."""
         self._server = _Server(self)
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=_SHUTDOWN_S)
-        await self._runner.setup()
+        handshake_s = None if tls is None else _HANDSHAKE_S
         try:
-            site = web.TCPSite(self._runner, host, port, ssl_context=tls)
-            await site.start()
+            self._socket = await asyncio.get_running_loop().create_server(
+                self._server, host, port, ssl=tls, ssl_handshake_timeout=handshake_s
+            )
         except OSError as error:
-            await self._runner.cleanup()
-            self._runner = None
             raise AddressTaken(f"The seed cannot listen on {host}:{port}: {error.strerror or 'refused'}") from error
         self._sweeper = asyncio.create_task(self._sweep(self._server), name="seed listener sweep")
-        return int(self._runner.addresses[0][1])
+        return int(self._socket.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """Stop; requests that run are answered. Does nothing the second time."""
@@ -146,9 +146,12 @@ class JsonListener:
         if sweeper is not None:
             sweeper.cancel()
             await asyncio.gather(sweeper, return_exceptions=True)
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        listening, self._socket = self._socket, None
+        if listening is not None and self._server is not None:
+            listening.close()
+            self._server.pre_shutdown()
+            await self._server.shutdown(_SHUTDOWN_S)
+            await listening.wait_closed()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""

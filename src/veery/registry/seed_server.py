@@ -61,6 +61,7 @@ class SeedServer:
         self._listener: JsonListener | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
         self._port = 0
 
     async def start(self) -> None:
@@ -125,14 +126,25 @@ class SeedServer:
         """The list of nodes now. Raises NoHistoryYet at a follower that has none."""
         return self.seed.snapshot()
 
+    async def until(self, holds: Callable[[Snapshot], bool]) -> Snapshot:
+        """Wait until something holds of the list of nodes, looked at whenever it changes; gives that list."""
+        while True:
+            if self.seed.head_hash is not None and holds(found := self.snapshot()):
+                return found
+            await self._changed.wait()
+
     def tick(self) -> Entry | None:
         """Write what has happened, if it is time; the background task does the same. Raises DiskFull and the like."""
-        return self.seed.handle_timer()
+        entry = self.seed.handle_timer()
+        if entry is not None:
+            log.info("Entry at height %d: %d events", entry.height, len(entry.events))
+            self._tell()
+        return entry
 
     async def catch_up(self) -> int:
         """As a follower: fetch what the leader has beyond ours, now. Raises as `following.catch_up` does."""
         async with aiohttp.ClientSession() as session:
-            return await catch_up(self.seed, self._leader(session))
+            return await self._catch_up(self._leader(session))
 
     # -- the background --------------------------------------------------------------------------------------------
 
@@ -140,9 +152,7 @@ class SeedServer:
         while True:
             pause = 0.0
             try:
-                entry = self.seed.handle_timer()
-                if entry is not None:
-                    log.info("Entry at height %d: %d events", entry.height, len(entry.events))
+                self.tick()
             except (RegistryError, RuntimeFault) as error:
                 log.error("The history cannot be written: %s", error)
                 pause = _RETRY_S
@@ -171,10 +181,21 @@ class SeedServer:
             leader = self._leader(session)
             while True:
                 try:
-                    await catch_up(self.seed, leader)
+                    await self._catch_up(leader)
                 except (RegistryError, RuntimeFault) as error:
                     log.warning("The leader cannot be followed: %s", error)
                 await asyncio.sleep(self.settings.follow_s)
+
+    async def _catch_up(self, leader: SeedCaller) -> int:
+        count = await catch_up(self.seed, leader)
+        if count:
+            self._tell()
+        return count
+
+    def _tell(self) -> None:
+        """Wake everybody who waits for a change."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def _leader(self, session: aiohttp.ClientSession) -> SeedCaller:
         settings = self.settings
