@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import aiohttp
+
 from veery.lab.parts import OwnPart, Part, PartFacts, ProcessPart
 from veery.lab.plan import (
     NETWORK_FILE,
@@ -26,7 +28,7 @@ from veery.runtime.locks import FileLock
 from veery.runtime.paths import private_directory
 
 _LISTED_S = 60.0
-_LOOK_S = 0.1
+_LOOK_S = 0.05
 _TOGETHER = 4  # parts that start at the same time; more only wait for each other
 
 
@@ -134,13 +136,22 @@ class LabNetwork:
             return await seeds.fetch()
 
     async def wait_listed(self) -> Snapshot:
-        """Wait until every running node has a swarm. Raises LabError when that takes too long."""
-        wanted = {bytes.fromhex(node.facts.ed25519) for node in self.nodes if node.facts is not None}
+        """Wait until every running node has a swarm, serves, and knows the seed's list.
+
+        Raises LabError when that takes too long.
+        """
+        running = [node.facts for node in self.nodes if node.facts is not None]
+        wanted = {bytes.fromhex(facts.ed25519) for facts in running}
         try:
-            async with asyncio.timeout(_LISTED_S), SeedClient(NetworkFile.load(self.network_file)) as seeds:
+            async with (
+                asyncio.timeout(_LISTED_S),
+                SeedClient(NetworkFile.load(self.network_file)) as seeds,
+                aiohttp.ClientSession() as session,
+            ):
                 while True:
                     snapshot = await seeds.fetch()
-                    if wanted <= {node.ed25519 for node in snapshot.active}:
+                    listed = wanted <= {node.ed25519 for node in snapshot.active}
+                    if listed and await _all_serve(session, running, snapshot):
                         return snapshot
                     await asyncio.sleep(_LOOK_S)
         except TimeoutError:
@@ -155,6 +166,16 @@ class LabNetwork:
         for name, part in [("seed", self.seed), *((node_name(at), each) for at, each in enumerate(self.nodes, 1))]:
             rows.append(row(name, part.facts, snapshot))
         return rows
+
+
+async def _all_serve(session: aiohttp.ClientSession, nodes: Sequence[PartFacts], snapshot: Snapshot) -> bool:
+    """Whether all nodes serve clients by this list."""
+    for facts in nodes:
+        async with session.get(f"http://127.0.0.1:{facts.metrics_port}/healthz") as answer:
+            health = await answer.json()
+        if answer.status != 200 or health["block"] != snapshot.block_hash.hex():
+            return False
+    return True
 
 
 def row(name: str, facts: PartFacts | None, snapshot: Snapshot) -> dict[str, object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from veery.errors import RegistryError
 from veery.node.keys import NodeKeys
@@ -21,6 +22,8 @@ from veery.registry.snapshot import Snapshot
 from veery.runtime.clock import Clock, sleep
 
 log = logging.getLogger(__name__)
+
+_SOON_S: Final = 0.5  # until the next proof while the seed has not listed this node yet
 
 Changed = Callable[[Snapshot | None, Snapshot], None]
 
@@ -69,7 +72,7 @@ class Listing:
                 if receipt.active and not self._listed():
                     await self.refresh()
                 elif not receipt.active:
-                    every_s = min(every_s, 1.0)
+                    every_s = min(every_s, _SOON_S)
             except RegistryError as error:
                 self._failed("The seeds did not take the proof of this node", error)
                 every_s = min(every_s, 5.0)

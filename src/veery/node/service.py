@@ -293,6 +293,7 @@ class Node:
             "version": ".".join(map(str, self.view.version)),
             "reasons": self.view.not_ready(),
             "height": self.view.height,
+            "block": "" if self.view.snapshot is None else self.view.snapshot.block_hash.hex(),
             "hardfork": list(self.view.hardfork),
             "swarm": f"{self.view.own_swarm:x}",
             "members": len(self.view.others()) + 1,
