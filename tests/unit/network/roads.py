@@ -54,11 +54,12 @@ class Opened:
     async def run(self, work: Awaitable[T], *, seconds: float = 120.0) -> T:
         """Wait for something while time goes on."""
         task = asyncio.ensure_future(work)
-        for _ in range(int(seconds * 20)):
-            await self.settle()
-            if task.done():
-                break
-            await self.clock.advance(0.05)
+        until = self.clock.monotonic() + seconds
+        await self.settle()
+        while not task.done() and self.clock.monotonic() < until:
+            due = self.clock.next_moment()
+            await self.clock.advance(0.001 if due is None else due - self.clock.monotonic())
+        await self.settle()
         if not task.done():
             task.cancel()
         return await task
