@@ -13,7 +13,7 @@ from pathlib import Path
 from ssl import SSLContext
 
 from veery.protocol.swarm.nodes import ServiceNode
-from veery.runtime.tls import KeyKind, generate_identity, save_identity, server_context
+from veery.runtime.tls import KeyKind, TlsIdentity, generate_identity, save_identity, server_context
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,21 @@ def ok(body: bytes, *headers: str) -> bytes:
 
 
 @functools.cache
+def _identity() -> TlsIdentity:
+    return generate_identity(time.time_ns() // 1_000_000, kind=KeyKind.EC_P256)
+
+
+def identity_fingerprint() -> bytes:
+    """SHA-256 of the certificate that every guard here shows."""
+    return _identity().fingerprint
+
+
+@functools.cache
 def identity_context() -> SSLContext:
     """A server's context with a fresh identity; made once."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "identity.pem"
-        save_identity(path, generate_identity(time.time_ns() // 1_000_000, kind=KeyKind.EC_P256))
+        save_identity(path, _identity())
         return server_context(path)
 
 

@@ -6,15 +6,19 @@ machine's address together with onion requests (03.8).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
+from veery.errors import VeeryError
 from veery.policy.guards import Guard
 from veery.protocol.swarm.node_json import read_nodes, write_node
 from veery.protocol.swarm.nodes import NodeMalformed, ServiceNode
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class RememberedNodes:
 
 
 class RoadMemory(Protocol):
-    """Where the road keeps what it remembers. What it raises when it cannot save is logged, and the road goes on."""
+    """Where the road keeps what it remembers. VeeryErrors of the saving methods are logged, and the road goes on."""
 
     async def nodes(self) -> RememberedNodes | None:
         """The last node list, if there is one."""
@@ -79,6 +83,14 @@ class VolatileMemory:
 
     async def save_clock_offset_ms(self, offset_ms: int) -> None:
         self._offset_ms = offset_ms
+
+
+async def keep(saving: Awaitable[None], what: str) -> None:
+    """Save something; if that fails, the road goes on without having it remembered."""
+    try:
+        await saving
+    except VeeryError:
+        log.exception("The road cannot remember %s", what)
 
 
 def nodes_to_json(nodes: Sequence[ServiceNode]) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic
 
 from veery.errors import NetworkError, Retry, Unreachable
-from veery.network.memory import RoadMemory
+from veery.network.memory import RoadMemory, keep
 from veery.network.onion_requests import Exchange, OnionRequester, ReplyT
 from veery.network.path_proof import PathProver
 from veery.network.steady import SteadyTime
@@ -285,7 +285,7 @@ class PathKeeper:
 
     async def _save(self, guards: Sequence[Guard]) -> None:
         async with self._saving:  # the latest must be written last
-            await self._memory.save_guards(guards)
+            await keep(self._memory.save_guards(guards), "its guards")
 
     def close(self) -> None:
         """Carry out nothing any more; the tasks belong to the `Background`."""

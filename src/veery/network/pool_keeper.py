@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from veery.errors import NetworkError, PolicyError, ProtocolError, RegistryError, Retry, Unreachable
-from veery.network.memory import RememberedNodes, RoadMemory
+from veery.network.memory import RememberedNodes, RoadMemory, keep
 from veery.network.node_lists import GET_NODES, NodeLists
 from veery.network.path_keeper import Asked
 from veery.network.seeds import NodeSource
@@ -119,7 +119,8 @@ class PoolKeeper:
         if adopted:
             log.info("A new node list of %d nodes", len(self._pool))
             self._changed()
-            await self._memory.save_nodes(RememberedNodes(nodes, self.height, self._clock.now_ms()))
+            remembered = RememberedNodes(nodes, self.height, self._clock.now_ms())
+            await keep(self._memory.save_nodes(remembered), "the node list")
 
     async def _from_seeds(self) -> tuple[ServiceNode, ...]:
         snapshot = await self._seeds.fetch()

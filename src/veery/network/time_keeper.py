@@ -12,8 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from veery.errors import ClockWrong, NetworkError, VeeryError
-from veery.network.memory import RoadMemory
+from veery.errors import ClockWrong, NetworkError
+from veery.network.memory import RoadMemory, keep
 from veery.network.onion_requests import Exchange
 from veery.network.path_keeper import Asked
 from veery.policy.clock import ClockVerdict, NetworkClock, Refusal, TimeSample
@@ -123,10 +123,7 @@ class TimeKeeper:
         known = self._policy.resynced((sample for sample in found if sample is not None), self._clock.now_ms())
         if known and abs(self.offset_ms - self._saved_ms) > _SAVED_STEP_MS:
             self._saved_ms = self.offset_ms
-            try:
-                await self._memory.save_clock_offset_ms(self.offset_ms)
-            except VeeryError:
-                log.exception("The offset of the clock is not remembered")
+            await keep(self._memory.save_clock_offset_ms(self.offset_ms), "the offset of the clock")
         return known
 
     async def _time_of(self, node: ServiceNode) -> TimeSample | None:
