@@ -86,7 +86,9 @@ ONION_PATH: Final = "/onion_req/v2"  # at the guard, 03.3
 ONION_USER_AGENT: Final = "WhatsApp"  # of every client, 03.3
 ONION_ACCEPT_LANGUAGE: Final = "en-us"  # of every client, 03.3
 ONION_HOP_COMMAND: Final = "sn.onion_request"  # node to node, 03.3.1
-ONION_CODES: Final = frozenset({200, 400, 401, 403, 404, 406, 410, 413, 421, 429, 500, 502, 503, 504})  # passed on, 03.4.2
+ONION_CODES: Final = frozenset(
+    {200, 400, 401, 403, 404, 406, 410, 413, 421, 429, 500, 502, 503, 504}
+)  # passed on, 03.4.2
 ONION_REFUSAL_TEXT_MAX: Final = 1_000  # characters kept of a refusal that a stranger wrote
 ONION_SERVER_PORT: Final = 443  # when a route names none, whatever the protocol, 03.4.3
 ONION_TARGET_PREFIXES: Final = ("/loki/", "/oxen/")  # 03.4.3
@@ -151,6 +153,9 @@ NAMESPACE_MIN: Final = -(2**15)  # 04.1.1
 NAMESPACE_MAX: Final = 2**15 - 1  # 04.1.1
 NAMESPACE_LEGACY_GROUP: Final = -10  # 04.3
 NAMESPACE_TESTING: Final = -3741  # 04.3
+NAMESPACE_DOCTOR: Final = 30_001  # private, of ours: test messages to oneself
+DOCTOR_TTL_MS: Final = 60 * SECOND_MS  # of a test message, if it is not deleted before
+DOCTOR_MESSAGE_SIZE: Final = 64  # random bytes of a test message
 PUBLIC_INBOX_STEP: Final = 10  # multiples are public inboxes, 04.3
 PUBLIC_OUTBOX_STEP: Final = 20  # -1 and every so many below, 04.3
 UNREVOCABLE_STEP: Final = 100  # -11 and every so many below, 04.3
