@@ -79,6 +79,7 @@ class OnionRoad:
             memory,
             self._time,
             self._background,
+            provide=lambda: self._nodes.provide(),
             refresh=lambda from_seeds: self._nodes.refresh(from_seeds),
             dropped=self._swarms.forget_node,
             proved=self._note_proof,

@@ -74,6 +74,7 @@ class PathKeeper:
     """Keeps the paths of one client, as long as `run` runs.
 
     make_table: makes a path table over the pool that begins with the given guards;
+    provide: makes sure that the pool has nodes, or raises why it has none;
     refresh: fetches a node list (True: from seeds), reports to the pool and calls `pool_changed` when there is one;
     dropped: told of nodes that left the pool; proved: given the proof of each path, which tells the time of a node;
     leapt: told when the wall clock leapt.
@@ -89,6 +90,7 @@ class PathKeeper:
         time: SteadyTime,
         background: Background,
         *,
+        provide: Callable[[], Awaitable[None]],
         refresh: Callable[[bool], Awaitable[None]],
         dropped: Callable[[bytes], None] = lambda key: None,
         proved: Callable[[ServiceNode, Exchange[NodeReply]], None] = lambda node, exchange: None,
@@ -101,6 +103,7 @@ class PathKeeper:
         self._memory = memory
         self._time = time
         self._background = background
+        self._provide = provide
         self._refresh = refresh
         self._dropped = dropped
         self._proved = proved
@@ -167,6 +170,7 @@ class PathKeeper:
         return Asked(ruling.verdict, exchange, route.path_id)
 
     async def _borrow(self, destination: bytes | None, avoid: Set[int]) -> tuple[PathTable, Route]:
+        await self._provide()
         until_ms = self._time.now_ms() + round(PATH_WAIT_S * 1_000)
         while not self._closed:
             table = self._table
@@ -174,21 +178,21 @@ class PathKeeper:
             if route is not None:
                 return table, route
             self._do(actions)
-            if not await self._wait(until_ms):
-                raise NoPath("No path to the network could be built in time") from self._fault
+            await self._wait(until_ms)
         raise _closed()
 
-    async def _wait(self, until_ms: int) -> bool:
-        """Wait until the paths have changed. False when the time is over; raises what makes waiting useless."""
+    async def _wait(self, until_ms: int) -> None:
+        """Wait until the paths have changed. Raises what makes waiting useless, or NoPath when the time is over."""
         changed: asyncio.Future[NetworkError | None] = asyncio.get_running_loop().create_future()
         alarm = asyncio.ensure_future(self._time.sleep_until(until_ms))
         self._waiting.add(changed)
         try:
             await asyncio.wait((changed, alarm), return_when=asyncio.FIRST_COMPLETED)
-            fault = changed.result() if changed.done() else None
+            if not changed.done():
+                raise self._fault or NoPath("No path to the network could be built in time")
+            fault = changed.result()
             if fault is not None:
                 raise fault
-            return changed.done()
         finally:
             self._waiting.discard(changed)
             alarm.cancel()
@@ -205,13 +209,13 @@ class PathKeeper:
         await self.ready()
 
     async def ready(self) -> None:
-        """Return when a path is ready. Raises NoPath, ProxyFailed, and what `in_vain` was told."""
+        """Return when a path is ready. Raises NoPath, ProxyFailed, and what `provide` and `in_vain` tell."""
+        await self._provide()
         until_ms = self._time.now_ms() + round(PATH_WAIT_S * 1_000)
         while not any(path.state is PathState.READY for path in self._table.paths):
             if self._closed:
                 raise _closed()
-            if not await self._wait(until_ms):
-                raise NoPath("No path to the network could be built in time") from self._fault
+            await self._wait(until_ms)
 
     def _late(self, actions: Sequence[Action]) -> tuple[Action, ...]:
         """What is still to be done of the actions of an old table: it builds nothing any more."""

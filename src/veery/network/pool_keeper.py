@@ -73,6 +73,7 @@ class PoolKeeper:
         self._in_vain = in_vain
         self._one_at_a_time = asyncio.Lock()
         self._ended_ms: int | None = None
+        self._fault: NetworkError | None = None
 
     async def load(self) -> None:
         """Take the remembered list, if there is one that can be used."""
@@ -102,6 +103,17 @@ class PoolKeeper:
                 self._pool.refresh_started(self._time.now_ms())
                 await self._refresh(self._pool.seeds_needed)
 
+    async def provide(self) -> None:
+        """Return at once if there are nodes; else fetch a list, since somebody waits for it.
+
+        Raises NoNodeList or ProxyFailed when there is none; a try of a moment ago counts.
+        """
+        if self._pool.workable:
+            return
+        await self.refresh_now()
+        if not self._pool.workable:
+            raise self._fault or NoNodeList("The list of service nodes cannot be had")
+
     async def _refresh(self, from_seeds: bool) -> None:
         adopted = False
         try:
@@ -110,13 +122,15 @@ class PoolKeeper:
             adopted = True
         except (NetworkError, RegistryError, PolicyError) as error:
             log.warning("No new node list: %s", error)
+            self._fault = _as_fault(error)
             if not self._pool.workable:
-                self._in_vain(_as_fault(error))
+                self._in_vain(self._fault)
         finally:
             self._ended_ms = self._time.now_ms()
             if not adopted:
                 self._pool.refresh_failed(self._ended_ms)
         if adopted:
+            self._fault = None
             log.info("A new node list of %d nodes", len(self._pool))
             self._changed()
             remembered = RememberedNodes(nodes, self.height, self._clock.now_ms())

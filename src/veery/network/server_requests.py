@@ -49,7 +49,7 @@ class ServerRequests:
             if asked.reply is not None and asked.verdict in (Verdict.ANSWERED, Verdict.REFUSED):
                 return asked.reply
             if asked.verdict is Verdict.RESYNC:
-                await self._network_time.refused(signed_offset_ms)
+                await self._network_time.refused(signed_offset_ms, proved=asked.reply is not None)
             paths.add(asked.path_id)
             fault = _fault(asked)
             log.debug("Attempt %d to reach a server failed: %s", attempt + 1, fault)

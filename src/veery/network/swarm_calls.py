@@ -121,6 +121,8 @@ class SwarmCalls:
             node, call.payload, timeout_s=ONION_REQUEST_TIMEOUT_S, avoid=frozenset(call.paths)
         )
         if asked.reply is None:
+            if asked.verdict is Verdict.RESYNC:
+                await self._network_time.refused(call.signed_offset_ms, proved=False)
             self._count(call, asked, node, NoAnswer("No answer came back from the network"))
             return None
         content = asked.reply.content()
@@ -157,7 +159,7 @@ class SwarmCalls:
             case Verdict.OTHER_MEMBER:
                 await self._redirect(call, node, failure)
             case Verdict.RESYNC:
-                await self._network_time.refused(call.signed_offset_ms)
+                await self._network_time.refused(call.signed_offset_ms, proved=True)
                 self._count(call, asked, node, _refused(failure))
             case _:
                 self._count(call, asked, node, _refused(failure))

@@ -85,16 +85,17 @@ class TimeKeeper:
         if sample is not None:
             self._policy.note(sample)
 
-    async def refused(self, signed_offset_ms: int) -> None:
+    async def refused(self, signed_offset_ms: int, *, proved: bool) -> None:
         """A request that was signed with this offset was refused for its time.
 
+        proved: whether the destination says so, and not some hop in clear, whose word alone is worth a question.
         Returns when our time is right, so that another node may take the request. Raises TimeCorrected when it must be
         signed anew, ClockWrong when the network's time cannot be learnt.
         """
         decision = self._policy.refused(signed_offset_ms, self._clock.now_ms(), retried=False)
         if decision is Refusal.ELSEWHERE:
             return
-        if decision is not Refusal.SIGN_AGAIN and not await self.resync():
+        if decision is not Refusal.SIGN_AGAIN and not await self.resync() and proved:
             raise ClockWrong("The network refuses our time, and no node tells its own")
         if abs(self.offset_ms - signed_offset_ms) > self._policy.rules.step_ms:
             raise TimeCorrected("The network refused the time of a request; the right time is known now")

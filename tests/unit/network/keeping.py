@@ -50,6 +50,7 @@ class Keeping:
             self.memory,
             self.time,
             self.background,
+            provide=self.provide,
             refresh=self.refresh,
             dropped=self.dropped.append,
             proved=lambda node, exchange: self.count("proofs"),
@@ -61,6 +62,9 @@ class Keeping:
 
     async def refresh(self, from_seeds: bool) -> None:
         self.refreshes.append(from_seeds)
+
+    async def provide(self) -> None:
+        """Nothing: tests fill the pool themselves."""
 
     def fill(self) -> None:
         self.pool.adopt(self.network.list, self.time.now_ms())

@@ -95,8 +95,14 @@ async def test_opening_without_a_network_does_not_wait_and_tells_why() -> None:
         with pytest.raises(NoNodeList, match="No seed") as caught:
             await made.run(made.road.members(ACCOUNT))
         assert caught.value.retry is Retry.LATER
+        await made.settle(300)
+        with pytest.raises(NoNodeList):
+            await made.run(made.road.call(ACCOUNT, [Info()]))
         made.seeds.fault = None
+        await made.settle(3)
+        before = made.clock.monotonic()
         assert await made.run(made.road.members(ACCOUNT))
+        assert made.clock.monotonic() - before < 1  # who waits need not wait for the next regular try
 
 
 async def test_proxy_that_is_down_is_named() -> None:
