@@ -19,6 +19,7 @@ from veery.network.memory import RoadMemory, keep
 from veery.network.onion_requests import Exchange, OnionRequester, ReplyT
 from veery.network.path_proof import PathProver
 from veery.network.steady import SteadyTime
+from veery.network.waiting import Waiters
 from veery.policy.blame import Abandoned, Answered, Outcome, Verdict
 from veery.policy.guards import Guard
 from veery.policy.path_actions import (
@@ -108,11 +109,10 @@ class PathKeeper:
         self._dropped = dropped
         self._proved = proved
         self._leapt = leapt
-        self._waiting: set[asyncio.Future[NetworkError | None]] = set()
+        self._waiters = Waiters(time)
         self._nudge = asyncio.Event()
         self._due_ms = 0
         self._ready_ms: dict[int, int] = {}
-        self._fault: NetworkError | None = None
         self._saving = asyncio.Lock()
         self._closed = False
 
@@ -182,21 +182,8 @@ class PathKeeper:
         raise _closed()
 
     async def _wait(self, until_ms: int) -> None:
-        """Wait until the paths have changed. Raises what makes waiting useless, or NoPath when the time is over."""
-        changed: asyncio.Future[NetworkError | None] = asyncio.get_running_loop().create_future()
-        alarm = asyncio.ensure_future(self._time.sleep_until(until_ms))
-        self._waiting.add(changed)
-        try:
-            await asyncio.wait((changed, alarm), return_when=asyncio.FIRST_COMPLETED)
-            if not changed.done():
-                raise self._fault or NoPath("No path to the network could be built in time")
-            fault = changed.result()
-            if fault is not None:
-                raise fault
-        finally:
-            self._waiting.discard(changed)
-            alarm.cancel()
-            await asyncio.gather(alarm, return_exceptions=True)
+        if not await self._waiters.wait(until_ms):
+            raise self._waiters.fault or NoPath("No path to the network could be built in time")
 
     async def renew(self) -> None:
         """Build new paths behind the same guards; open requests end over the old ones. Returns when one is ready.
@@ -256,13 +243,7 @@ class PathKeeper:
 
     def in_vain(self, fault: NetworkError) -> None:
         """Those who wait for a path will not get one: let them know why."""
-        self._fault = fault
-        self._wake(fault)
-
-    def _wake(self, fault: NetworkError | None) -> None:
-        for changed in self._waiting:
-            if not changed.done():
-                changed.set_result(fault)
+        self._waiters.in_vain(fault)
 
     def _do(self, actions: Sequence[Action]) -> None:
         if self._closed:
@@ -294,7 +275,7 @@ class PathKeeper:
     def close(self) -> None:
         """Carry out nothing any more; the tasks belong to the `Background`."""
         self._closed = True
-        self._wake(_closed())
+        self._waiters.in_vain(_closed())
 
     # -- building --------------------------------------------------------------------------------------------------
 
@@ -332,10 +313,9 @@ class PathKeeper:
             log.debug("A path was not built (%s)", type(outcome).__name__)
             self._do(self._table.build_failed(action.path_id, outcome, now_ms))
             return
-        self._fault = None
         self._ready_ms[action.path_id] = now_ms
         self._do(self._table.built(action.path_id, now_ms))
-        self._wake(None)
+        self._waiters.changed()
 
 
 def _closed() -> NoPath:
