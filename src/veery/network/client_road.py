@@ -13,7 +13,7 @@ Opening does not wait for the network: calls do, each as long as it has time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Self
 
 from veery.network.https_transport import HttpsTransport
@@ -167,6 +167,14 @@ class OnionRoad:
     async def new_paths(self) -> None:
         """See `Road.new_paths`. Returns when the first new path is ready; raises NoPath, ProxyFailed."""
         await self._paths.renew()
+
+    def watch(self, seen: Callable[[Sequence[ServiceNode], ServiceNode | None], None]) -> None:
+        """Tell `seen` of each request: the hops it goes over, guard first, and the node it is for (None: a server)."""
+
+        def used(hops: Sequence[ServiceNode], destination: bytes | None) -> None:
+            seen(hops, None if destination is None else self._pool.get(destination))
+
+        self._paths.on_use = used
 
     def network_changed(self) -> None:
         """The machine has another network connection: try everything anew at once."""

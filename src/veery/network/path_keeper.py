@@ -160,6 +160,7 @@ class PathKeeper:
         avoid: Set[int],
     ) -> Asked[ReplyT]:
         table, route = await self._borrow(destination, avoid)
+        self.on_use(route.hops, destination)
         outcome: Outcome = Abandoned()
         try:
             exchange = await send(route.hops)
