@@ -34,6 +34,10 @@ Allow = Callable[[str, bytes], bool]  # (address, key 32 bytes) -> let this conn
 
 _ZAP_DOMAIN: Final = "veery"
 _ZAP_ADDRESS: Final = "inproc://zeromq.zap.01"
+_NOW: Final = int(zmq.NOBLOCK)  # plain numbers: arithmetic on the library's enums costs more than a send
+_MORE: Final = int(zmq.SNDMORE)
+_EVENTS: Final = int(zmq.EVENTS)
+_READABLE: Final = int(zmq.POLLIN)
 _BATCH: Final = 256  # messages of one socket in one turn of the loop, so that none starves the others
 
 
@@ -72,9 +76,11 @@ class QueueSocket:
         """Send one message now or fail. Raises Unreachable: the peer is gone, or its send queue is full."""
         if self.closed:
             raise Unreachable("the queue connection is closed", kind="network.queue.closed")
-        frames = [*parts] if routing_id is None else [routing_id, *parts]
+        *before, last = parts if routing_id is None else (routing_id, *parts)
         try:
-            self._socket.send_multipart(frames, flags=zmq.NOBLOCK)
+            for part in before:
+                self._socket.send(part, _NOW | _MORE)
+            self._socket.send(last, _NOW)
         except zmq.Again:
             raise Unreachable("the send queue of a peer is full", kind="network.queue.full") from None
         except zmq.ZMQError as error:
@@ -91,7 +97,7 @@ class QueueSocket:
             self._socket.close(linger=int(linger_s * 1000))
 
     def _again(self) -> None:
-        if not self._scheduled and not self.closed and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        if not self._scheduled and not self.closed and self._socket.getsockopt(_EVENTS) & _READABLE:  # type: ignore[operator]
             self._scheduled = True
             self._loop.call_soon(self._drain)
 
@@ -101,16 +107,19 @@ class QueueSocket:
             if self.closed:
                 return
             try:
-                frames = self._socket.recv_multipart(flags=zmq.NOBLOCK, copy=False)
+                self._receive()
             except zmq.Again:
                 return
-            self._deliver(frames)
         self._again()
 
-    def _deliver(self, frames: list[zmq.Frame]) -> None:
-        parts = [frame.bytes for frame in frames]
+    def _receive(self) -> None:
+        frame = self._socket.recv(_NOW, copy=False)
+        parts = [frame.bytes]
+        while frame.more:  # the rest of a message is there when its first part is
+            frame = self._socket.recv(_NOW, copy=False)
+            parts.append(frame.bytes)
         if self.listener:
-            self._arrived(self, _origin(parts[0], frames[-1]), parts[1:])
+            self._arrived(self, _origin(parts[0], frame), parts[1:])
         else:
             self._arrived(self, _KNOWN, parts)
 
