@@ -110,6 +110,7 @@ class PathKeeper:
         self._proved = proved
         self._leapt = leapt
         self._waiters = Waiters(time)
+        self.on_use: Callable[[Sequence[ServiceNode], bytes | None], None] = lambda hops, destination: None
         self._nudge = asyncio.Event()
         self._due_ms = 0
         self._ready_ms: dict[int, int] = {}
