@@ -107,13 +107,13 @@ class QueueSocket:
             if self.closed:
                 return
             try:
-                self._receive()
+                frame = self._socket.recv(_NOW, copy=False)
             except zmq.Again:
                 return
+            self._deliver(frame)
         self._again()
 
-    def _receive(self) -> None:
-        frame = self._socket.recv(_NOW, copy=False)
+    def _deliver(self, frame: zmq.Frame) -> None:
         parts = [frame.bytes]
         while frame.more:  # the rest of a message is there when its first part is
             frame = self._socket.recv(_NOW, copy=False)
