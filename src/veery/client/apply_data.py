@@ -1,0 +1,107 @@
+"""Effects of data messages: texts, reactions, timer updates, and the profiles that ride on them (02.5.3, 02.7)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from veery.client.approval import Change, tell
+from veery.client.arrivals import Arrival, Batch
+from veery.client.contents import conversation_kind
+from veery.client.keeping import keep
+from veery.client.views import TEXT
+from veery.protocol.account import AccountId
+from veery.protocol.constants import REACTION_MAX
+from veery.protocol.content import DataMessage, Profile, Reaction, ReactionAction
+from veery.protocol.content.body import cut
+from veery.protocol.content.profile import change as profile_change
+from veery.protocol.expiry_rules import DisappearingMode, expiration_type, received_mode
+from veery.secret import Secret
+from veery.store.conversations import Conversation
+from veery.store.inbox import Undecoded
+from veery.store.message_values import Deleted
+
+GROUP_UPDATE: Final = "content.group_update"  # kept until somebody handles invitations to groups
+TIMER_NOTICE: Final = "timer"  # kind of a message that changes how messages disappear
+REACTION_EVENT: Final = "reaction"
+_LAST_TIMER_NOTICE: Final = "timer_notice:"  # setting, one for each conversation: id of the notice that is shown
+
+
+def apply_data(batch: Batch, arrival: Arrival, data: DataMessage) -> Undecoded | None:
+    """Apply a data message that the receive rules passed."""
+    if data.group_update_message is not None:
+        return Undecoded(GROUP_UPDATE)
+    if data.reaction is not None:
+        _react(batch, arrival, data.reaction)
+    elif data.is_timer_update:
+        _change_timer(batch, arrival)
+    elif data.has_visible_content:
+        keep(batch, arrival, TEXT, cut(data.body or ""), data.attachments)
+    apply_profile(batch, arrival, data.profile, data.profile_key)
+    return None
+
+
+def apply_profile(batch: Batch, arrival: Arrival, profile: Profile | None, key: bytes | None) -> None:
+    """Take over the name and picture of a contact, if newer; never those of the own account (02.7.2)."""
+    held = None if arrival.own else batch.tables.conversations.get(arrival.sender.hex)
+    if held is None:
+        return
+    change = profile_change(profile, key, known_name=held.name, known_seconds=held.profile_s)
+    if change is None:
+        return
+    changed = replace(
+        held,
+        name=held.name if change.name is None else change.name,
+        profile_s=change.updated_seconds,
+        picture_url=change.picture_url,
+        picture_key=None if change.picture_key is None else Secret(change.picture_key),
+    )
+    batch.tables.conversations.save(changed)
+    if (changed.name, changed.picture_url) != (held.name, held.picture_url):
+        tell(batch.tables, changed, Change.PROFILE, batch.times.local_ms)
+
+
+def _react(batch: Batch, arrival: Arrival, reaction: Reaction) -> None:
+    tables = batch.tables
+    emoji = reaction.emoji or ""
+    target = tables.messages.find(AccountId.from_hex(reaction.author), reaction.id)
+    if target is None or target.conversation != arrival.conversation or target.deleted is not Deleted.NO:
+        return
+    if not 0 < len(emoji) <= REACTION_MAX:
+        return
+    if reaction.action is ReactionAction.REACT:
+        changed = tables.reactions.add(target.id, emoji, arrival.sender, arrival.timestamp_ms)
+    else:
+        changed = tables.reactions.remove(target.id, emoji, arrival.sender)
+    if changed:
+        fields = {
+            "id": target.id,
+            "conversation": target.conversation,
+            "sender": arrival.sender.hex,
+            "emoji": emoji,
+            "action": reaction.action.name.lower(),
+        }
+        tables.events.append(REACTION_EVENT, fields, batch.times.local_ms)
+
+
+def _change_timer(batch: Batch, arrival: Arrival) -> None:
+    """Show the notice in place of an older one. Only what another own device sent changes the own setting (02.8.1)."""
+    tables = batch.tables
+    notice = keep(batch, arrival, TIMER_NOTICE)
+    if notice is None:
+        return
+    setting = _LAST_TIMER_NOTICE + arrival.conversation
+    older = tables.accounts.setting(setting)
+    tables.messages.delete(() if older is None else (int(older),))
+    tables.accounts.set_setting(setting, str(notice.id))
+    if arrival.own:
+        changed = tables.conversations.update(arrival.conversation, lambda held: _with_timer(held, batch, arrival))
+        tell(tables, changed, Change.TIMER, batch.times.local_ms)
+
+
+def _with_timer(held: Conversation, batch: Batch, arrival: Arrival) -> Conversation:
+    content = arrival.opened.content
+    kind = conversation_kind(arrival.conversation, batch.own)
+    mode = received_mode(kind, content.expiration_type, content.expiration_timer)
+    timer_s = 0 if mode is DisappearingMode.OFF else content.expiration_timer
+    return replace(held, expiration_type=int(expiration_type(mode)), expiration_timer_s=timer_s)

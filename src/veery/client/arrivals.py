@@ -1,0 +1,72 @@
+"""What those who apply a fetched message have in hand: the batch that it came in, and the message itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from veery.client.core import Times
+from veery.client.opening import Opened
+from veery.client.views import Json
+from veery.protocol.account import AccountId
+from veery.store.inbox import FetchedItem
+from veery.store.tables import Tables
+
+_ON: Final = "on"
+
+
+class Switch(Enum):
+    """Local settings that a new account has switched off (01.4). The value is the name of the setting."""
+
+    READ_RECEIPTS = "read_receipts"  # sends read receipts, and looks at those that come
+    TYPING = "typing_indicators"  # sends typing indicators, and looks at those that come
+
+
+def switched_on(tables: Tables, switch: Switch) -> bool:
+    """Whether the user has switched something on."""
+    return tables.accounts.setting(switch.value) == _ON
+
+
+@dataclass(frozen=True, slots=True)
+class Shorten:
+    """A copy in the own swarm that must expire with the message that was read (02.8.1). expires_ms: network time."""
+
+    hash: str
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One transaction of fetched messages.
+
+    late: hashes of items that are older than what was fetched before. live: transient events, and shorten: requests to
+    the own swarm; both are carried out once the batch is durable.
+    """
+
+    tables: Tables
+    own: AccountId
+    times: Times
+    late: frozenset[str] = frozenset()
+    live: list[Json] = field(default_factory=list)
+    shorten: list[Shorten] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One opened message of a batch. conversation: id of its conversation. own: another own device wrote it."""
+
+    item: FetchedItem
+    opened: Opened
+    conversation: str = field(repr=False)
+    own: bool
+
+    @property
+    def sender(self) -> AccountId:
+        """The proved author."""
+        return self.opened.sender
+
+    @property
+    def timestamp_ms(self) -> int:
+        """T."""
+        return self.opened.timestamp_ms

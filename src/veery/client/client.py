@@ -1,0 +1,136 @@
+"""`Client`: one account on one device. A façade: every part of the work has a service of its own.
+
+    async with await Client.open(profile) as client:
+        client.start()
+        message = await client.sending.send_text(account_id, "hello")
+        await client.sending.wait_stored(message)
+        async for event in client.events(after=cursor):
+            …
+
+`start` begins the work in the background: the outbox is brought to the swarms, the own swarm is polled. Whatever is
+called, sent or received is on the disk before it is told, so `close` loses nothing, and neither does a kill.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from veery.client.conversations import Conversations
+from veery.client.core import Core
+from veery.client.doctor import Doctor
+from veery.client.events import Events
+from veery.client.expiring import Expiring
+from veery.client.fetching import Fetching
+from veery.client.housekeeping import Housekeeping
+from veery.client.hub import Hub
+from veery.client.outbox import OutboxService
+from veery.client.outbox_pump import OutboxPump
+from veery.client.profile import Profile
+from veery.client.profile_service import ProfileService
+from veery.client.receiving import Receiving
+from veery.client.requests import Requests
+from veery.client.road_memory import StoreMemory
+from veery.client.sending import Sending
+from veery.network.client_road import OnionRoad
+from veery.network.proxy import Proxy
+from veery.network.road import Road
+from veery.protocol.account import Account, AccountId
+from veery.registry.network_file import NetworkFile
+from veery.runtime.clock import Clock, SystemClock
+from veery.runtime.lifecycle import Background
+from veery.runtime.randomness import Randomness
+from veery.store.database import Store
+
+
+class Client:
+    """One account on one device. Make one with `open`."""
+
+    def __init__(self, core: Core, *, owns_road: bool) -> None:
+        self._core = core
+        self._owns_road = owns_road
+        self._background = Background(core.clock)
+        self._started = False
+        expiring = Expiring(core)
+        self.pump = OutboxPump(core)
+        self.sending = Sending(core)
+        self.receiving = Receiving(core, Fetching(core, expiring), self.pump.road_opened)
+        self.conversations = Conversations(core, expiring)
+        self.requests = Requests(core)
+        self.profile = ProfileService(core)
+        self.events = Events(core)
+        self.outbox = OutboxService(core)
+        self.doctor = Doctor(core)
+        self.housekeeping = Housekeeping(core, expiring)
+
+    @classmethod
+    async def open(
+        cls,
+        profile: Profile,
+        *,
+        road: Road | None = None,
+        proxy: Proxy | None = None,
+        clock: Clock | None = None,
+        random: Randomness | None = None,
+    ) -> Client:
+        """Open a profile. road: in place of onion requests to the network of the profile, and closed by the caller.
+
+        Raises WrongKey, StoreBusy (another process has the profile open) and other StoreErrors, NetworkFileWrong.
+        """
+        clock, random = clock or SystemClock(), random or Randomness()
+        store = await profile.open_store()
+        try:
+            row = await store.read(lambda tables: tables.accounts.get())
+            used = road or await _onion_road(store, row.network, proxy, clock, random)
+            core = Core(store, Account.from_seed(row.seed.reveal()), used, clock, random, Hub())
+            return cls(core, owns_road=road is None)
+        except BaseException:
+            await store.close()
+            raise
+
+    @property
+    def account(self) -> AccountId:
+        """The own Account ID."""
+        return self._core.own
+
+    @property
+    def road(self) -> Road:
+        """The way to the network."""
+        return self._core.road
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._core.hub.closed
+
+    def start(self) -> None:
+        """Begin to send, poll and tidy up in the background. A second call does nothing."""
+        if self._started:
+            return
+        self._started = True
+        self._background.start("outbox", self.pump.run)
+        self._background.start("polling", self.receiving.run)
+        self._background.start("housekeeping", self.housekeeping.run)
+
+    async def close(self) -> None:
+        """End the background work, the streams of events, the road if it is the own one, and close the store.
+
+        What is under way is cut off and goes on the next time. May be called twice.
+        """
+        self._core.hub.close()
+        try:
+            await self._background.close()
+            if self._owns_road:
+                await self._core.road.close()
+        finally:
+            await self._core.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+
+async def _onion_road(store: Store, network: str, proxy: Proxy | None, clock: Clock, random: Randomness) -> OnionRoad:
+    file = NetworkFile.parse(network)
+    return await OnionRoad.open(file, StoreMemory(store, clock), proxy=proxy, clock=clock, random=random)

@@ -1,0 +1,126 @@
+"""Conversations and their messages, as a person sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from veery.client.approval import Change, shown, tell
+from veery.client.arrivals import Shorten
+from veery.client.core import Core
+from veery.client.disappearing import start_after_reading
+from veery.client.expiring import Expiring
+from veery.client.fates import DELETED_EVENT
+from veery.client.faults import no_conversation, no_message
+from veery.client.views import TEXT
+from veery.store.conversations import HIDDEN, Conversation
+from veery.store.message_values import Deleted, Message, Position
+from veery.store.tables import Tables
+
+
+class Conversations:
+    """The conversations of one account. Ids are Account IDs, 66 hex characters."""
+
+    def __init__(self, core: Core, expiring: Expiring) -> None:
+        self._core = core
+        self._expiring = expiring
+
+    async def list(self, *, hidden: bool = False) -> tuple[Conversation, ...]:
+        """All conversations, pinned ones first, then the latest active; hidden ones only when asked for."""
+        return await self._core.read(lambda tables: tables.conversations.all(hidden=hidden))
+
+    async def get(self, conversation: str) -> Conversation:
+        """One conversation. Raises NotFound."""
+        return await self._core.read(lambda tables: needed(tables, conversation))
+
+    async def unread(self) -> int:
+        """How many messages are unread where it matters: not in requests, blocked or hidden conversations."""
+        return await self._core.read(lambda tables: tables.conversations.unread())
+
+    async def messages(
+        self, conversation: str, limit: int, *, before: Position | None = None, after: Position | None = None
+    ) -> tuple[Message, ...]:
+        """At most `limit` messages, newest first; with `after` alone the ones that follow it, oldest first.
+
+        Raises NotFound for a conversation that is not there.
+        """
+        oldest_first = after is not None and before is None
+
+        def work(tables: Tables) -> tuple[Message, ...]:
+            needed(tables, conversation)
+            page = tables.messages.page
+            return page(conversation, limit, before=before, after=after, newest_first=not oldest_first)
+
+        return await self._core.read(work)
+
+    async def mark_read(self, conversation: str, until_ms: int | None = None) -> int:
+        """Mark everything up to T as read, or all; gives how many were unread. Raises NotFound."""
+        times = self._core.times()
+
+        def work(tables: Tables) -> tuple[int, list[Shorten]]:
+            held = needed(tables, conversation)
+            until = until_ms if until_ms is not None else held.active_ms or 0
+            read = tables.reading.mark_read(conversation, until)
+            if read:
+                tell(tables, needed(tables, conversation), Change.READ, times.local_ms)
+            return len(read), start_after_reading(tables, read, times)
+
+        count, shorten = await self._core.write(work)
+        if shorten:
+            await self._expiring.shorten(shorten)
+        return count
+
+    async def set_nickname(self, conversation: str, nickname: str) -> None:
+        """Give a contact a name of one's own; an empty one takes it away. Raises NotFound."""
+        await self._change(conversation, lambda held: replace(held, nickname=nickname.strip()))
+
+    async def hide(self, conversation: str) -> None:
+        """Keep a conversation out of the list until a message comes. Raises NotFound."""
+        await self._change(conversation, lambda held: replace(held, priority=HIDDEN))
+
+    async def show(self, conversation: str) -> None:
+        """Put a hidden conversation back into the list. Raises NotFound."""
+        await self._change(conversation, shown)
+
+    async def delete_message(self, message: int) -> None:
+        """Delete a message on this device: a placeholder stays (02.8.2). Nothing is sent. Raises NotFound."""
+        now_ms = self._core.clock.now_ms()
+        await self._core.write(lambda tables: _delete_here(tables, message, now_ms))
+
+    async def clear(self, conversation: str) -> None:
+        """Remove all messages of a conversation from this device (02.8.4). Raises NotFound."""
+        now_ms = self._core.clock.now_ms()
+
+        def work(tables: Tables) -> None:
+            needed(tables, conversation)
+            tables.messages.clear(conversation)
+            tell(tables, needed(tables, conversation), Change.REMOVED, now_ms)
+
+        await self._core.write(work)
+
+    async def _change(self, conversation: str, change: Callable[[Conversation], Conversation]) -> None:
+        def work(tables: Tables) -> None:
+            needed(tables, conversation)
+            tables.conversations.update(conversation, change)
+
+        await self._core.write(work)
+
+
+def needed(tables: Tables, conversation: str) -> Conversation:
+    """A conversation that must be there. Raises NotFound."""
+    held = tables.conversations.get(conversation)
+    if held is None:
+        raise no_conversation()
+    return held
+
+
+def _delete_here(tables: Tables, message: int, now_ms: int) -> None:
+    held = tables.messages.get(message)
+    if held is None:
+        raise no_message(message)
+    if held.deleted is not Deleted.NO or held.kind != TEXT:
+        tables.messages.delete((message,))  # placeholders and notices vanish completely
+    else:
+        tables.messages.replace_by_placeholder(message, Deleted.HERE)
+    fields = {"id": message, "conversation": held.conversation, "by": None}
+    tables.events.append(DELETED_EVENT, fields, now_ms)

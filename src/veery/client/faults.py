@@ -1,0 +1,64 @@
+"""What a user can ask for and cannot have: the leaves of ClientError that the services raise."""
+
+from __future__ import annotations
+
+from veery.errors import ClientError, NotFound, Retry
+
+
+class TextRefused(ClientError):
+    """A text that cannot be sent. `kind`: client.text.empty, .too_long or .not_text."""
+
+    default_kind = "client.text"
+
+
+class ContactBlocked(ClientError):
+    """The contact is blocked by this account."""
+
+    default_kind = "client.blocked"
+    default_remedy = "Unblock the contact first"
+
+
+class SelfRefused(ClientError):
+    """What is asked for cannot be done to the own account."""
+
+    default_kind = "client.self"
+
+
+class SendFailed(ClientError):
+    """A message was given up. `kind` is that of the error which ended it."""
+
+    default_kind = "client.send_failed"
+    default_retry = Retry.LATER
+    default_remedy = "Run `veery doctor` to see where the road ends, then send the message again with `retry`"
+
+
+class ClientClosed(ClientError):
+    """The engine was closed while something waited for it."""
+
+    default_kind = "client.closed"
+    default_retry = Retry.LATER
+    default_remedy = "What was written is kept; open the profile again"
+
+
+class NoRoad(ClientError):
+    """The network file of the profile cannot be used."""
+
+    default_kind = "client.network_file"
+
+
+def no_message(message: int) -> NotFound:
+    """The error for a message id that the store does not know."""
+    return NotFound(
+        f"there is no message {message}",
+        kind="client.not_found.message",
+        remedy="List the messages of a conversation to see their ids",
+    )
+
+
+def no_conversation() -> NotFound:
+    """The error for a conversation that the store does not know."""
+    return NotFound(
+        "there is no such conversation",
+        kind="client.not_found.conversation",
+        remedy="List the conversations to see their ids",
+    )

@@ -1,0 +1,49 @@
+"""What has to be done from time to time: messages that disappear, and rows that nobody needs any more."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from veery.client.core import Core
+from veery.client.expiring import Expiring
+from veery.protocol.constants import DAY_MS, HOUR_MS, SECOND_MS
+from veery.runtime.lifecycle import Periodic
+from veery.store.tables import Tables
+
+EVENTS_KEPT_MS: Final = 30 * DAY_MS  # events that everybody has acknowledged
+_TIDY_S: Final = HOUR_MS / SECOND_MS
+
+
+class Housekeeping:
+    """Removes what is over."""
+
+    def __init__(self, core: Core, expiring: Expiring) -> None:
+        self._core = core
+        self._expiring = expiring
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Periodic(self._core.clock, _TIDY_S, self.tidy, first_s=0).run())
+            group.create_task(self._sweep())
+
+    async def tidy(self) -> None:
+        """Remove events, hashes and undecoded items whose time is over."""
+        now_ms = self._core.clock.now_ms()
+
+        def work(tables: Tables) -> None:
+            tables.inbox.trim(now_ms)
+            tables.events.trim(now_ms - EVENTS_KEPT_MS)
+
+        await self._core.write(work)
+
+    async def _sweep(self) -> None:
+        """Remove each message when its time is over; every change may bring one that is over sooner."""
+        clock, hub = self._core.clock, self._core.hub
+        while not hub.closed:
+            await self._expiring.sweep()
+            version = hub.version
+            expiry = await self._core.read(lambda tables: tables.reading.next_expiry())
+            pause_ms = HOUR_MS if expiry is None else min(HOUR_MS, expiry - clock.now_ms())
+            await self._core.wait_until(clock.monotonic() + max(0, pause_ms) / SECOND_MS, hub.changed(version))

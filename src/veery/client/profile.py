@@ -1,0 +1,89 @@
+"""A profile: the directory of one account on one device, and how it opens.
+
+`create` makes one for a new account, `restore` for a recovery password. A restored account sends and receives at
+once, with the name that was typed. Its name, contacts and groups lie in the configuration on its swarm (01.4, 07);
+they are fetched and merged by the configuration service, not here: `restored` stays set in the store until then, and
+the typed name carries the timestamp 1, so that every real profile wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from veery.protocol.account import Account, display_name
+from veery.protocol.constants import RESTORED_NAME_TIMESTAMP, SECOND_MS
+from veery.protocol.crypto import RandomBytes
+from veery.runtime.clock import Clock, SystemClock
+from veery.runtime.randomness import random_bytes
+from veery.store.database import NewProfile, Store, exists
+from veery.store.keys import Unlock
+
+SOCKET_NAME: Final = "control.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile directory and the key source that opens it."""
+
+    directory: Path
+    unlock: Unlock
+
+    @property
+    def exists(self) -> bool:
+        """Whether a profile was made here."""
+        return exists(self.directory)
+
+    @property
+    def socket(self) -> Path:
+        """Where the process that has the profile open listens."""
+        return self.directory / SOCKET_NAME
+
+    async def open_store(self) -> Store:
+        """Open the store. Raises WrongKey, StoreBusy and other StoreErrors."""
+        return await Store.open(self.directory, self.unlock)
+
+
+async def create(
+    directory: Path,
+    account: Account,
+    name: str,
+    network: str,
+    unlock: Unlock,
+    *,
+    clock: Clock | None = None,
+    random: RandomBytes = random_bytes,
+) -> Profile:
+    """Make the profile of a new account. network: the text of the network file.
+
+    Raises DisplayNameWrong, StoreError (`store.exists` when there is one) and the leaves of FileFault.
+    """
+    now_ms = (clock or SystemClock()).now_ms()
+    new = NewProfile(account, display_name(name), now_ms // SECOND_MS, network)
+    return await _made(Profile(directory, unlock), new, now_ms, random)
+
+
+async def restore(
+    directory: Path,
+    words: str,
+    name: str,
+    network: str,
+    unlock: Unlock,
+    *,
+    clock: Clock | None = None,
+    random: RandomBytes = random_bytes,
+) -> Profile:
+    """Make the profile of an account from its 13 recovery words, with a name until the real one is known.
+
+    Raises RecoveryWordsWrong, DisplayNameWrong, StoreError and the leaves of FileFault.
+    """
+    account = Account.from_words(words)
+    new = NewProfile(account, display_name(name), RESTORED_NAME_TIMESTAMP, network, restored=True)
+    return await _made(Profile(directory, unlock), new, (clock or SystemClock()).now_ms(), random)
+
+
+async def _made(profile: Profile, new: NewProfile, now_ms: int, random: RandomBytes) -> Profile:
+    store = await Store.create(profile.directory, profile.unlock, new, now_ms, random)
+    await store.close()
+    return profile

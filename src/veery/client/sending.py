@@ -1,0 +1,142 @@
+"""Sending: a message is written with all its copies in one transaction, and everything after that is the outbox's.
+
+`send_text` returns when the message is on the disk; the outbox pump seals and stores it. Whoever wants to know what
+became of it reads the `state` events or calls `wait_stored`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from veery.client import fates
+from veery.client.approval import approve_by_message
+from veery.client.contents import quote_of, text_message
+from veery.client.core import Core, Times
+from veery.client.faults import ClientClosed, ContactBlocked, SendFailed, TextRefused, no_message
+from veery.client.views import TEXT
+from veery.errors import ClientError
+from veery.protocol.account import AccountId
+from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS
+from veery.protocol.content import Quote, encode
+from veery.store.conversations import CONTACT, Conversation
+from veery.store.message_values import DeliveryState, Message, NewMessage
+from veery.store.outbox import CopyState
+from veery.store.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    own: AccountId
+    recipient: AccountId
+    body: str = field(repr=False)
+    quoted: int | None
+    times: Times
+
+
+class Sending:
+    """Sends messages of one account."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def send_text(self, to: AccountId | str, text: str, *, quote: int | None = None) -> int:
+        """Write a text to a person, or to oneself; gives its message id.
+
+        to: Account ID. quote: id of a message of the same conversation. The message is on the disk when this returns,
+        and will be stored in the recipient's swarm as soon as there is a road.
+        Raises AccountIdWrong, TextRefused, ContactBlocked, NotFound (the quoted message) and StoreError.
+        """
+        recipient = to if isinstance(to, AccountId) else AccountId.parse_user(to)
+        draft = _Draft(self._core.own, recipient, checked_text(text), quote, self._core.times())
+        message = await self._core.write(lambda tables: _queue_text(tables, draft))
+        self._core.outbox_changed.set()
+        return message
+
+    async def wait_stored(self, message: int) -> Message:
+        """Wait until an own message lies in the recipient's swarm; gives it, with the number of nodes that hold it.
+
+        Raises SendFailed when it was given up, NotFound, and ClientClosed. Can be cancelled; nothing is lost then.
+        """
+        hub = self._core.hub
+        while not hub.closed:
+            version = hub.version
+            held = await self.get(message)
+            if held.delivery.state in (DeliveryState.STORED, DeliveryState.READ, DeliveryState.RECEIVED):
+                return held
+            if held.delivery.state is DeliveryState.FAILED:
+                raise SendFailed("the message could not be sent", kind=held.delivery.reason)
+            await hub.changed(version)
+        raise ClientClosed("the engine was closed before the message was stored")
+
+    async def get(self, message: int) -> Message:
+        """A message as it is now. Raises NotFound."""
+        held = await self._core.read(lambda tables: tables.messages.get(message))
+        if held is None:
+            raise no_message(message)
+        return held
+
+    async def retry(self, message: int) -> None:
+        """Send a failed message again: the same bytes under the same T, so that it cannot double. Raises NotFound."""
+        now_ms = self._core.clock.now_ms()
+        await self._core.write(lambda tables: _retry(tables, message, now_ms))
+        self._core.outbox_changed.set()
+
+
+def checked_text(text: str) -> str:
+    """A text that may be sent: some characters, and no more than a composer may take (02.7.1). Raises TextRefused."""
+    if not text.strip():
+        raise TextRefused("the text is empty", kind="client.text.empty", remedy="Write something")
+    if len(text) > BODY_COMPOSE_CODE_POINTS:
+        raise TextRefused(
+            f"the text has {len(text)} characters, the most is {BODY_COMPOSE_CODE_POINTS}",
+            kind="client.text.too_long",
+            remedy="Shorten it, or send it in parts",
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise TextRefused("the text is not Unicode", kind="client.text.not_text", remedy="Write it again") from None
+    return text
+
+
+def _queue_text(tables: Tables, draft: _Draft) -> int:
+    conversation = tables.conversations.ensure(draft.recipient.hex, CONTACT, draft.times.local_ms)
+    if conversation.blocked:
+        raise ContactBlocked("the contact is blocked")
+    quote = _quote(tables, conversation, draft.quoted)
+    timestamp_ms = approve_by_message(tables, conversation, draft.own, draft.times)
+    outgoing = text_message(conversation, tables.accounts.get(), draft.body, timestamp_ms, quote)
+    to_self = draft.own == draft.recipient
+    new = NewMessage(
+        conversation=conversation.id,
+        author=draft.own,
+        timestamp_ms=timestamp_ms,
+        outgoing=True,
+        kind=TEXT,
+        body=draft.body,
+        content=encode(outgoing.sync if to_self else outgoing.content),
+        received_ms=draft.times.local_ms,
+        expiration=outgoing.expiration,
+    )
+    copies = outgoing.copies(draft.own, draft.recipient)
+    message = fates.queue(tables, new, copies, draft.times.local_ms)
+    if message is None:  # impossible while T comes from `next_timestamp`, and then nothing of this is kept
+        raise ClientError("the time of the message is taken", kind="client.timestamp", remedy="Send it again")
+    return message
+
+
+def _quote(tables: Tables, conversation: Conversation, quoted: int | None) -> Quote | None:
+    if quoted is None:
+        return None
+    held = tables.messages.get(quoted)
+    if held is None or held.conversation != conversation.id:
+        raise no_message(quoted)
+    return quote_of(held)
+
+
+def _retry(tables: Tables, message: int, now_ms: int) -> None:
+    if tables.messages.get(message) is None:
+        raise no_message(message)
+    for copy in tables.outbox.of(message):
+        if copy.state is CopyState.FAILED:
+            fates.revive(tables, copy, now_ms)
