@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from veery.lab.control import LabControl, ask
+from veery.lab.demo import Demo, painter
 from veery.lab.network import LabNetwork
 from veery.runtime.lifecycle import STOP_SIGNALS
 
@@ -81,3 +82,8 @@ async def restart(directory: Path, node: int) -> dict[str, Any]:
 async def down(directory: Path) -> None:
     """End the lab; what it holds stays in its directory."""
     await ask(directory, {"do": "down"})
+
+
+async def demo(*, stay: bool, colour: bool, say: Callable[[str], None]) -> bool:
+    """Run the demo; `stay` lets a person type afterwards. Gives whether both messages arrived."""
+    return await Demo(say, painter(colour)).run(stay=stay)
