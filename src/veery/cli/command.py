@@ -12,7 +12,6 @@ from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescription
 from collections.abc import Callable
 from enum import IntEnum
 from importlib import import_module
-from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from veery.cli.text import printable
@@ -32,10 +31,13 @@ PROXY_VARIABLE: Final = "VEERY_PROXY"
 _INVALID_CHOICE: Final = re.compile(r"argument (?P<where>\S+): invalid choice: '?(?P<given>.*?)'? \(choose from", re.S)
 _SAID: Final = (
     (re.compile(r"the following arguments are required: (?P<names>.*)"), "`{command}` needs {names}"),
-    (re.compile(r"unrecognized arguments: (?P<given>\S+)"), "`{command}` does not know `{given}`"),
     (re.compile(r"argument (?P<where>\S+): invalid int value: '(?P<given>.*)'"), "{where} takes a number"),
     (re.compile(r"argument (?P<where>\S+): invalid float value: '(?P<given>.*)'"), "{where} takes a number"),
     (re.compile(r"argument (?P<where>\S+): expected one argument"), "{where} needs a value"),
+    (
+        re.compile(r"argument (?P<where>\S+): not allowed with argument (?P<other>\S+)"),
+        "{other} and {where} exclude each other",
+    ),
 )
 
 
@@ -49,6 +51,10 @@ class Exit(IntEnum):
     INTERRUPTED = 130  # Ctrl-C
     PIPE_CLOSED = 141  # whoever read standard output has stopped reading
     TERMINATED = 143  # SIGTERM
+
+
+class Terminated(BaseException):
+    """SIGTERM came, and what was open is closed. Like KeyboardInterrupt, no part of a program catches it."""
 
 
 class UsageWrong(VeeryError):
@@ -65,6 +71,7 @@ class Parser(ArgumentParser):
         super().__init__(allow_abbrev=False, add_help=False, **options)
         self.commands: dict[str, Parser] = {}
         self.summary = ""
+        self.about = ""
         self.add_argument("-h", "--help", action="help", default=SUPPRESS, help="print this help")
 
     def error(self, message: str) -> NoReturn:
@@ -72,7 +79,12 @@ class Parser(ArgumentParser):
 
     def format_help(self) -> str:
         self.usage = self.short_usage()
+        self.description = paragraph(self.about)
         return super().format_help()
+
+    def names(self) -> list[str]:
+        """The names of the commands below."""
+        return list(self.commands)
 
     def short_usage(self) -> str:
         """How the command is written, its options left out."""
@@ -102,10 +114,8 @@ def add_command(commands: Commands, name: str, run: Run | None, *, summary: str,
 
     summary: half a line for the list; about: a paragraph; example: command lines that can be run as they stand.
     """
-    parser = commands.add_parser(
-        name, help=summary, description=fill(" ".join(about.split()), WIDTH), epilog=_example(example)
-    )
-    parser.summary = summary
+    parser = commands.add_parser(name, help=summary, epilog=_example(example))
+    parser.summary, parser.about = summary, about
     parser.set_defaults(run=run, parser=parser)
     add_common(parser)
     return parser
@@ -147,7 +157,7 @@ def with_defaults(options: Namespace) -> Namespace:
 
 def command_missing(parser: Parser) -> UsageWrong:
     """The error for a noun without a verb."""
-    names = ", ".join(parser.commands)
+    names = ", ".join(parser.names())
     return UsageWrong(f"`{parser.prog}` needs a command: {names}", remedy=f"`{parser.prog} --help` explains them")
 
 
@@ -155,7 +165,7 @@ def _usage_wrong(parser: Parser, message: str) -> UsageWrong:
     """What argparse says, as a person would say it."""
     remedy = f"`{parser.prog} --help` explains the command"
     if found := _INVALID_CHOICE.match(message):
-        if parser.commands and found["where"] == "COMMAND":
+        if found["where"] == "COMMAND":
             return _unknown_command(parser, found["given"])
         choices = ", ".join(_choices(parser, found["where"]))
         return UsageWrong(f"{found['where']} must be one of {choices}, not `{printable(found['given'])}`", remedy="")
@@ -175,13 +185,37 @@ def _choices(parser: Parser, where: str) -> list[str]:
 def _unknown_command(parser: Parser, given: str) -> UsageWrong:
     from difflib import get_close_matches
 
-    near = get_close_matches(given, parser.commands, n=1, cutoff=0.6)
+    near = get_close_matches(given, parser.names(), n=1, cutoff=0.6)
     said = f"Did you mean `{parser.prog} {near[0]}`?" if near else f"`{parser.prog} --help` lists the commands"
     return UsageWrong(f"`{parser.prog}` has no command `{printable(given)}`", remedy=said)
 
 
+def unknown_option(parser: Parser, given: str) -> UsageWrong:
+    """The error for an option or a further argument that a command does not take."""
+    from difflib import get_close_matches
+
+    shown = printable(given)
+    if not given.startswith("-"):
+        return UsageWrong(f"`{parser.prog}` takes no `{shown}`", remedy=f"`{parser.prog} --help` explains the command")
+    names = [name for action in parser.actions() for name in action.option_strings]
+    if near := get_close_matches(given.partition("=")[0], names, n=1, cutoff=0.75):
+        remedy = f"Did you mean `{near[0]}`?"
+    elif any(not action.option_strings for action in parser.actions()) and not parser.commands:
+        remedy = f"`{parser.prog} --help` lists its options; put -- before a text that begins with a dash"
+    else:
+        remedy = f"`{parser.prog} --help` lists its options"
+    return UsageWrong(f"`{parser.prog}` has no option `{shown}`", remedy=remedy)
+
+
 def _example(lines: str) -> str:
-    return "example:\n" + indent(lines.strip(), "  ")
+    return "\n  ".join(["example:", *lines.strip().splitlines()])
+
+
+def paragraph(text: str) -> str:
+    """A text wrapped for a help page."""
+    from textwrap import fill
+
+    return fill(" ".join(text.split()), WIDTH)
 
 
 def _formatter(prog: str) -> RawDescriptionHelpFormatter:

@@ -20,11 +20,9 @@ _EXAMPLE = """\
 source <(veery completion bash)"""
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, summary: str) -> None:
     """Add the noun."""
-    parser = add_command(
-        commands, "completion", run, summary="print completions for a shell", about=_ABOUT, example=_EXAMPLE
-    )
+    parser = add_command(commands, "completion", run, summary=summary, about=_ABOUT, example=_EXAMPLE)
     parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
 
 

@@ -18,9 +18,8 @@ Read a settings or network file as a node, a seed or a client would, and say wha
 and what is expected there. Nothing is started."""
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, summary: str) -> None:
     """Add the noun."""
-    summary = "check a settings file"
     noun = add_command(commands, "config", None, summary=summary, about=_ABOUT, example="veery config check node.toml")
     verbs = noun.add_commands()
     check = add_command(

@@ -11,7 +11,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from veery.cli.command import Exit, UsageWrong, command_missing, with_defaults
+from veery.cli.command import Exit, Terminated, UsageWrong, command_missing, with_defaults
 from veery.cli.console import Console
 from veery.errors import VeeryError
 
@@ -33,10 +33,10 @@ def entry(argv: Sequence[str] | None = None) -> int:
         code = _run(arguments, console)
         console.flush()
         return code
-    except SystemExit as done:  # argparse, after printing help
-        return _after_help(console, done)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except Terminated:
+        return Exit.TERMINATED
     except BrokenPipeError:
         return _pipe_closed()
     except VeeryError as error:
@@ -48,8 +48,11 @@ def entry(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str], console: Console) -> int:
     from veery.cli.parser import build
 
-    root = build()
-    options = root.parse_args(arguments)
+    root = build(arguments)
+    try:
+        options = root.parse(arguments)
+    except SystemExit:  # argparse ends the program after printing help
+        return Exit.DONE
     if getattr(options, "version", False):
         return _version(console)
     if options.run is None:
@@ -87,14 +90,6 @@ def _trace(console: Console, error: BaseException) -> None:
     from veery.runtime.redaction import redact
 
     console.talk(redact("".join(format_exception(error))).rstrip())
-
-
-def _after_help(console: Console, done: SystemExit) -> int:
-    try:
-        console.flush()
-    except BrokenPipeError:
-        return _pipe_closed()
-    return done.code if isinstance(done.code, int) else Exit.DONE
 
 
 def _pipe_closed() -> int:

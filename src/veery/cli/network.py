@@ -18,9 +18,8 @@ _CHECK: Final = """\
 Ask every seed that a network file names for the list of service nodes, and tell whether they agree."""
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, summary: str) -> None:
     """Add the noun."""
-    summary = "look at a network file, and ask its seeds"
     noun = add_command(
         commands, "network", None, summary=summary, about=_ABOUT, example="veery network check network.toml"
     )

@@ -8,7 +8,7 @@ from typing import Any
 from veery.cli.command import Exit
 from veery.cli.console import Console
 from veery.cli.network_files import network_of
-from veery.cli.running import run_command
+from veery.cli.running import run_coroutine
 from veery.cli.text import count
 from veery.network.proxy import Proxy, make_connector, open_session
 from veery.registry.network_file import NetworkFile, SeedEntry, ServerEntry
@@ -36,7 +36,7 @@ def check(options: Namespace, console: Console) -> int:
     """Ask the seeds."""
     network = network_of(options.network)
     proxy = None if options.proxy is None else Proxy.parse(options.proxy)
-    return run_command(console, _check(network, proxy, console))
+    return run_coroutine(console, _check(network, proxy, console))
 
 
 async def _check(network: NetworkFile, proxy: Proxy | None, console: Console) -> int:

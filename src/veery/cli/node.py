@@ -25,9 +25,8 @@ and connections."""
 _EXAMPLE: Final = "veery node init --network network.toml --host 0.0.0.0 --public-ip 203.0.113.7"
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, summary: str) -> None:
     """Add the noun."""
-    summary = "run a service node"
     noun = add_command(commands, "node", None, summary=summary, about=_ABOUT, example=_EXAMPLE)
     verbs = noun.add_commands()
     init = add_command(

@@ -12,7 +12,7 @@ from typing import Any, Final
 from veery.cli.command import Exit
 from veery.cli.console import Console
 from veery.cli.network_files import is_url, network_of
-from veery.cli.running import run_command
+from veery.cli.running import run_coroutine
 from veery.cli.service import (
     Announced,
     Role,
@@ -113,7 +113,7 @@ def run(options: Namespace, console: Console) -> int:
 def status(options: Namespace, console: Console) -> int:
     """Ask the running node."""
     found = running(ROLE, data_directory(ROLE, options), LOCK_FILE)
-    return run_command(console, _status(found, console))
+    return run_coroutine(console, _status(found, console))
 
 
 async def _status(found: dict[str, Any], console: Console) -> int:

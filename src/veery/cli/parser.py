@@ -1,64 +1,91 @@
-"""The whole tree of commands. Building it imports the heads of the nouns and nothing that is heavy."""
+"""The whole tree of commands.
+
+A command line needs one noun of it, so only the nouns that stand in argv are built; the rest is known by its summary.
+Completion scripts and tests build them all.
+"""
 
 from __future__ import annotations
 
-from argparse import SUPPRESS
-from textwrap import fill
-from types import ModuleType
+from argparse import SUPPRESS, Namespace
+from collections.abc import Container, Sequence
+from importlib import import_module
 from typing import Final
 
-from veery.cli import completion, config, network, node, seed
-from veery.cli.command import WIDTH, Parser, add_common
+from veery.cli.command import Parser, add_common, paragraph, unknown_option
 
-GROUPS: Final[tuple[tuple[str, tuple[ModuleType, ...]], ...]] = (
-    ("run a part of the network", (node, seed, network)),
-    ("set up", (config, completion)),
+# Each noun is a module of this package with a function `add(commands, summary)`.
+GROUPS: Final = (
+    ("your account", (("account", "create, restore and show your account"),)),
+    (
+        "run a part of the network",
+        (
+            ("node", "run a service node"),
+            ("seed", "run a seed, which tells who the service nodes are"),
+            ("network", "look at a network file, and ask its seeds"),
+        ),
+    ),
+    (
+        "set up",
+        (
+            ("config", "check a settings file"),
+            ("completion", "print completions for a shell"),
+        ),
+    ),
 )
-ABOUT: Final = (
-    "Veery is a messenger whose network nobody owns: messages are end-to-end encrypted, travel over three nodes that"
-    " know either sender or recipient but never both, and no phone number or e-mail address is asked for."
-)
+NOUNS: Final = {name: summary for _, nouns in GROUPS for name, summary in nouns}
+ABOUT: Final = """\
+Veery is a messenger whose network nobody owns: messages are end-to-end encrypted, travel over three nodes none of
+which knows both sender and recipient, and no phone number or e-mail address is asked for."""
 EXAMPLE: Final = """\
 veery account create --name Alice --network network.toml
 veery send 057f… 'Good morning'
 veery receive --follow"""
-_EXITS: Final = "0 done, 1 failed, 2 usage, 3 `receive --wait`: none came, 130 Ctrl-C"
+EXITS: Final = "0 done, 1 failed, 2 usage, 3 `receive --wait`: none came, 130 Ctrl-C"
 
 
 class Root(Parser):
     """The parser of `veery` itself, whose help shows the commands in groups."""
 
-    def __init__(self) -> None:
-        super().__init__(prog="veery", description=fill(ABOUT, WIDTH))
-        self.groups: list[tuple[str, list[Parser]]] = []
-
     def format_help(self) -> str:
-        """The usage, the commands in groups, the options, an example."""
-        parts = [f"usage: {self.short_usage()}", self.description or ""]
-        for title, parsers in self.groups:
-            listed = [f"  {parser.prog.split()[-1]:<15}{parser.summary}" for parser in parsers]
-            parts.append("\n".join([f"{title}:", *listed]))
-        parts += [self._options_help(), f"exit codes:\n  {_EXITS}"]
-        parts.append("example:\n" + "\n".join(f"  {line}" for line in EXAMPLE.splitlines()))
+        parts = [f"usage: {self.short_usage()}", paragraph(ABOUT)]
+        for title, nouns in GROUPS:
+            parts.append("\n".join([f"{title}:", *(f"  {name:<15}{summary}" for name, summary in nouns)]))
+        parts += [self._options_help(), f"exit codes:\n  {EXITS}"]
+        parts.append("\n  ".join(["example:", *EXAMPLE.splitlines()]))
         return "\n\n".join(parts) + "\n"
+
+    def parse(self, arguments: Sequence[str]) -> Namespace:
+        """Read a command line; what is left over is told of by the command that was meant. Raises UsageWrong."""
+        options, rest = self.parse_known_args(arguments)
+        if rest:
+            raise unknown_option(options.parser, rest[0])
+        return options
+
+    def short_usage(self) -> str:
+        return f"{self.prog} [OPTIONS] COMMAND …"
+
+    def names(self) -> list[str]:
+        return list(NOUNS)
 
     def _options_help(self) -> str:
         """The options as argparse formats them, without the list of commands."""
-        bare = Parser(prog="veery")
-        bare.add_argument("--version", action="store_true", help="print the version")
+        bare = Parser(prog=self.prog)
+        _add_version(bare)
         add_common(bare)
-        return bare.format_help().partition("\n\n")[2].strip()
+        return bare.format_help().partition("options:\n")[2].join(["options:\n", ""]).rstrip()
 
 
-def build() -> Root:
-    """The parser of every command."""
-    root = Root()
-    root.add_argument("--version", action="store_true", default=SUPPRESS, help="print the version")
+def build(words: Container[str] = NOUNS) -> Root:
+    """The parser of every noun that is among the words."""
+    root = Root(prog="veery")
+    _add_version(root)
     add_common(root)
     commands = root.add_commands()
-    for title, modules in GROUPS:
-        before = set(root.commands)
-        for module in modules:
-            module.add(commands)
-        root.groups.append((title, [parser for name, parser in root.commands.items() if name not in before]))
+    for name, summary in NOUNS.items():
+        if name in words:
+            import_module(f"veery.cli.{name}").add(commands, summary)
     return root
+
+
+def _add_version(parser: Parser) -> None:
+    parser.add_argument("--version", action="store_true", default=SUPPRESS, help="print the version")

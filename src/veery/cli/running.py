@@ -9,16 +9,18 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from veery.cli.command import Exit
+from veery.cli.command import Terminated
 from veery.cli.console import Console
 from veery.runtime.logs import configure
 from veery.runtime.loop import run
 
+T = TypeVar("T")
 
-def run_command(console: Console, main: Coroutine[Any, Any, int]) -> int:
-    """Run a command on a new loop; gives its exit code, TERMINATED after SIGTERM. Ctrl-C raises KeyboardInterrupt."""
+
+def run_coroutine(console: Console, main: Coroutine[Any, Any, T]) -> T:
+    """Run the main part of a command on a new loop. Raises KeyboardInterrupt on Ctrl-C, Terminated on SIGTERM."""
     quiet_logs(console)
     return run(_until_terminated(main))
 
@@ -30,7 +32,7 @@ def quiet_logs(console: Console) -> None:
         logging.getLogger().setLevel(logging.ERROR)
 
 
-async def _until_terminated(main: Coroutine[Any, Any, int]) -> int:
+async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(main)
     terminated = asyncio.Event()
 
@@ -43,7 +45,7 @@ async def _until_terminated(main: Coroutine[Any, Any, int]) -> int:
         return await task
     except asyncio.CancelledError:
         if terminated.is_set():
-            return Exit.TERMINATED
+            raise Terminated from None
         raise
     finally:
         loop.remove_signal_handler(signal.SIGTERM)

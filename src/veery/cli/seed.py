@@ -24,9 +24,8 @@ Ask the seed that runs on this machine how it stands: the height of its history,
 _EXAMPLE: Final = "veery seed init --network example --url https://seed.example.org:8017"
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands, summary: str) -> None:
     """Add the noun."""
-    summary = "run a seed, which tells who the service nodes are"
     noun = add_command(commands, "seed", None, summary=summary, about=_ABOUT, example=_EXAMPLE)
     verbs = noun.add_commands()
     init = add_command(

@@ -14,7 +14,7 @@ from msgspec import Meta
 from veery.cli.command import Exit
 from veery.cli.console import Console
 from veery.cli.network_files import is_loopback, seed_network_text
-from veery.cli.running import run_command
+from veery.cli.running import run_coroutine
 from veery.cli.service import (
     Announced,
     Role,
@@ -123,7 +123,7 @@ def run(options: Namespace, console: Console) -> int:
 def status(options: Namespace, console: Console) -> int:
     """Ask the running seed."""
     found = running(ROLE, data_directory(ROLE, options), LOCK)
-    return run_command(console, _status(found, console))
+    return run_coroutine(console, _status(found, console))
 
 
 async def _status(found: dict[str, Any], console: Console) -> int:

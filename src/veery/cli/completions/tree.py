@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from argparse import Action
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from veery.cli.command import Parser
 
@@ -23,8 +23,7 @@ class Kind(Enum):
     OTHER = "other"  # nothing to offer
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What stands for an option's value or an argument. choices: for CHOICE alone. many: it may be repeated."""
 
     name: str
@@ -33,8 +32,7 @@ class Value:
     many: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option. value: None for a flag."""
 
     names: tuple[str, ...]
@@ -42,8 +40,7 @@ class Option:
     value: Value | None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command. path: its words, `veery` first."""
 
     path: tuple[str, ...]

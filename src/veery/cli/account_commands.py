@@ -1,0 +1,185 @@
+"""Making, restoring and showing accounts."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Final
+
+from veery.cli.command import Exit
+from veery.cli.console import Console, coloured
+from veery.cli.local import own_account
+from veery.cli.network_files import network_text
+from veery.cli.profiles import HEADER_NAME, existing_profile, profile_directory, profile_names, profiles_directory
+from veery.cli.running import run_coroutine
+from veery.cli.unlock import asked_twice, explain, has_terminal, new_unlock, unlock_of, way_of
+from veery.client.profile import create as create_profile
+from veery.client.profile import restore as restore_profile
+from veery.errors import StoreError
+from veery.network.proxy import Proxy
+from veery.protocol.account import Account, display_name
+from veery.protocol.constants import RECOVERY_WORDS
+from veery.runtime.randomness import random_bytes
+from veery.store.header import read_header, rewrap
+from veery.store.keys import KeyFileWay, KeyringWay, Unlock
+
+DEFAULT_NAME: Final = "Anonymous"
+_INPUT_MAX: Final = 4_096  # characters of what should be 13 words
+
+
+def create(options: Namespace, console: Console) -> int:
+    """Make a new account."""
+    directory = _free_directory(options)
+    name = _name(options)
+    network = _network(options, console)
+    unlock = new_unlock(options, console, directory)
+    account = Account.create(random_bytes)
+    run_coroutine(console, create_profile(directory, account, name, network, unlock))
+    words = account.words()
+    if console.as_json:
+        console.record({**_told(options, account, name, unlock), "words": words})
+        return Exit.DONE
+    _show_account(console, options, account, name)
+    console.lines(["", "Recovery password:", "", f"  {words}", ""])
+    console.talk("Write these 13 words down now. They are the only way back to this account; show them to nobody.")
+    console.talk(explain(unlock))
+    return Exit.DONE
+
+
+def restore(options: Namespace, console: Console) -> int:
+    """Bring an account here by its recovery password."""
+    directory = _free_directory(options)
+    name = _name(options)
+    words = _read_words(console)
+    account = Account.from_words(words)
+    network = _network(options, console)
+    unlock = new_unlock(options, console, directory)
+    run_coroutine(console, restore_profile(directory, words, name, network, unlock))
+    if console.as_json:
+        console.record(_told(options, account, name, unlock))
+        return Exit.DONE
+    _show_account(console, options, account, name)
+    console.talk(explain(unlock))
+    return Exit.DONE
+
+
+def show(options: Namespace, console: Console) -> int:
+    """Print who the account is."""
+    directory = existing_profile(options)
+    row = own_account(directory, unlock_of(directory, console))
+    account = Account.from_seed(row.seed.reveal())
+    if console.as_json:
+        told = {"account_id": account.account_id.hex, "name": row.display_name, "profile": options.profile}
+        console.record({**told, "words": account.words()} if options.words else told)
+        return Exit.DONE
+    _show_account(console, options, account, row.display_name)
+    if options.qr:
+        console.lines(["", *_code(console, account.qr_account_id())])
+    if options.words:
+        console.lines(["", "Recovery password:", "", f"  {account.words()}", ""])
+        if options.qr:
+            console.lines(_code(console, account.qr_recovery()))
+        console.talk("Whoever sees these words is this account.")
+    return Exit.DONE
+
+
+def list_profiles(_options: Namespace, console: Console) -> int:
+    """List the profiles of this machine."""
+    names = profile_names()
+    ways = {name: _way_in_header(profiles_directory() / name) for name in names}
+    if console.as_json:
+        for name in names:
+            console.record({"profile": name, "unlock": ways[name], "directory": str(profiles_directory() / name)})
+    elif names:
+        console.table(
+            ("PROFILE", "OPENS WITH", "DIRECTORY"), [(n, ways[n], str(profiles_directory() / n)) for n in names]
+        )
+    else:
+        console.talk("There are no accounts on this machine yet. Make one with `veery account create`.")
+    return Exit.DONE
+
+
+def change_passphrase(options: Namespace, console: Console) -> int:
+    """Change what opens the profile."""
+    directory = existing_profile(options)
+    old = unlock_of(directory, console)
+    own_account(directory, old)  # a wrong passphrase shows before a new one is asked for
+    new = _replacement(options, console, directory)
+    rewrap(directory, old, new, random_bytes)
+    if console.as_json:
+        console.record({"profile": options.profile, "unlock": way_of(new)})
+    else:
+        console.talk(explain(new))
+    return Exit.DONE
+
+
+# -- parts -----------------------------------------------------------------------------------------------------
+
+
+def _free_directory(options: Namespace) -> Path:
+    directory = profile_directory(options)
+    if (directory / HEADER_NAME).exists():
+        raise StoreError(
+            f"there is an account in the profile `{options.profile}` already",
+            kind="store.exists",
+            remedy="It is left as it is; choose another profile with --profile",
+        )
+    return directory
+
+
+def _name(options: Namespace) -> str:
+    return display_name(DEFAULT_NAME if options.name is None else options.name)
+
+
+def _network(options: Namespace, console: Console) -> str:
+    proxy = None if options.proxy is None else Proxy.parse(options.proxy)
+    return network_text(options.network, proxy, console)
+
+
+def _read_words(console: Console) -> str:
+    """The recovery password from standard input: from a terminal as many lines as 13 words take."""
+    if not sys.stdin.isatty():
+        return sys.stdin.read(_INPUT_MAX)
+    if has_terminal(console):
+        console.talk(f"Type the {RECOVERY_WORDS} words of the recovery password, then Enter:")
+    words: list[str] = []
+    while len(words) < RECOVERY_WORDS and (line := sys.stdin.readline(_INPUT_MAX)).strip():
+        words += line.split()
+    return " ".join(words)
+
+
+def _replacement(options: Namespace, console: Console, directory: Path) -> Unlock:
+    """The new way in. The old passphrase came from the file, if there is one, so the new one is asked for."""
+    if options.keyring or options.no_passphrase:
+        return new_unlock(options, console, directory)
+    return asked_twice(console)
+
+
+def _told(options: Namespace, account: Account, name: str, unlock: Unlock) -> dict[str, object]:
+    return {
+        "account_id": account.account_id.hex,
+        "name": name,
+        "profile": options.profile,
+        "unlock": way_of(unlock),
+    }
+
+
+def _show_account(console: Console, options: Namespace, account: Account, name: str) -> None:
+    console.fields([("Account ID", account.account_id.hex), ("Name", name), ("Profile", str(options.profile))])
+
+
+def _way_in_header(directory: Path) -> str:
+    match read_header(directory).unlock:
+        case KeyFileWay():
+            return "key file"
+        case KeyringWay():
+            return "keyring"
+        case _:
+            return "passphrase"
+
+
+def _code(console: Console, text: str) -> list[str]:
+    from veery.cli.qr import qr_lines
+
+    return qr_lines(text, coloured=coloured(console.out))

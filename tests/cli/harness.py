@@ -1,0 +1,75 @@
+"""Running `veery` as a person or a script does: a process of its own, without a terminal, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+VEERY = Path(sys.executable).with_name("veery")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The one JSON object that it wrote."""
+        (found,) = self.records
+        return found
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The JSON objects that it wrote, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error object on the last line of standard error."""
+        found: dict[str, Any] = json.loads(self.err.splitlines()[-1])["error"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A directory that takes the place of a person's home."""
+
+    path: Path
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The variables of a command: nothing of this process but its path."""
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return {**kept, "VEERY_HOME": str(self.path), "TZ": "UTC", "LANG": "C.UTF-8", **(more or {})}
+
+    def command(self, *args: str) -> list[str]:
+        """The words of a command line."""
+        return [str(VEERY), *args]
+
+    def veery(self, *args: str, typed: str = "", env: Mapping[str, str] | None = None, timeout_s: float = 60) -> Ran:
+        """Run a command to its end. typed: its standard input."""
+        done = subprocess.run(
+            self.command(*args),
+            input=typed.encode(),
+            capture_output=True,
+            env=self.environment(env),
+            start_new_session=True,  # no controlling terminal: nothing can ask
+            timeout=timeout_s,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def network(self, text: str = '[network]\nname = "example"\nseeds = ["http://127.0.0.1:1"]\n') -> Path:
+        """A network file whose seed nobody runs."""
+        file = self.path / "network.toml"
+        file.write_text(text)
+        return file
