@@ -49,7 +49,7 @@ def register(endpoint: QueueEndpoint, rooms: Rooms) -> None:
         return await rooms.replication.receive_push(incoming.parts)
 
     async def data_ready(incoming: Incoming) -> Sequence[bytes]:
-        return rooms.replication.receive_ready(incoming.sender.key, incoming.parts)
+        return await rooms.replication.receive_ready(incoming.sender.key, incoming.parts)
 
     async def storage_cc(incoming: Incoming) -> Sequence[bytes] | None:
         return await rooms.forwarded.answer(incoming.parts)

@@ -306,6 +306,16 @@ def batch_after(
     return [(int(row[0]), StoredMessage(*row[1:])) for row in found]
 
 
+def by_hash(db: Connection, hashes: Collection[str]) -> list[StoredMessage]:
+    """Those of some messages that are there, in the order in which this node stored them."""
+    rows = db.execute(
+        "SELECT account, namespace, hash, timestamp, expiry, data FROM messages JOIN owners ON owners.id = owner"
+        " WHERE hash IN (SELECT value FROM json_each(?)) ORDER BY messages.id",
+        (json.dumps([*hashes]),),
+    )
+    return [StoredMessage(*row) for row in rows]
+
+
 def forget_empty_owners(db: Connection) -> int:
     """Remove account rows without messages; revocations are kept apart and stay. Gives how many."""
     return db.execute("DELETE FROM owners WHERE id NOT IN (SELECT owner FROM messages)").rowcount

@@ -1,4 +1,4 @@
-"""Keeping the members of a swarm alike: handshakes, dumps, pushes and repairs carried out (05.4, 05.5).
+"""Keeping the members of a swarm alike: handshakes, dumps and pushes carried out (05.4); `repairs` has the rest.
 
 `policy.replication` decides; this shell sends, stores and remembers. What is owed to others is in the database, so that
 a restart goes on where it stopped. A node asks every member for a dump when it starts and when it joins a swarm: what
@@ -11,35 +11,44 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 
-from veery.errors import Malformed, VeeryError
+from veery.errors import Malformed, RuntimeFault, VeeryError
 from veery.node import message_table as table
 from veery.node import replication_table as owed
 from veery.node.message_table import StoredMessage
 from veery.node.messages import MessageStore
-from veery.node.repairs import Repairs
+from veery.node.repairs import Repairs, pushed
 from veery.node.view import NodeView
 from veery.node.writes import Members
 from veery.policy.replication import Dump, Handshakes, PushMapped, ShakeHands, changes
 from veery.protocol.constants import (
+    DATA_MAX,
     DUMP_VERSION,
     HANDSHAKE_TIMEOUT_MS,
     HASH_LENGTH,
     PUSH_BATCH_MAX,
     SECOND_MS,
+    SIGNATURE_SLACK_MS,
+    TTL_MAX_PRIVATE_MS,
 )
 from veery.protocol.storage_rpc.hashing import message_hash
+from veery.protocol.storage_rpc.namespaces import Namespace
 from veery.protocol.swarm import push
+from veery.protocol.swarm.nodes import ServiceNode
 from veery.protocol.swarm.push import PushedMessage
 from veery.registry.snapshot import Snapshot
+from veery.runtime.sqlite import Connection
 
 log = logging.getLogger(__name__)
 
 _ROWS = 400  # messages that are read for one batch; batches are cut by bytes besides
+_NOT_STORED = b"Failed to store messages"
+# Old nodes push without the namespace, which then reads as 0 (05.4.1); the hash tells which it was.
+_LOST_NAMESPACES = tuple(int(each) for each in Namespace if each)
 _ROW_OVERHEAD = 150  # bytes of a pushed message besides its data, at most
 
 
 class Replication:
-    """Hands stored messages over, takes those of others, and repeats what members missed."""
+    """Hands stored messages over, and takes those of others."""
 
     def __init__(
         self,
@@ -48,12 +57,15 @@ class Replication:
         members: Members,
         repairs: Repairs,
         *,
+        ticks_ms: Callable[[], int],
         on_batch: Callable[[bool], None] = lambda passed: None,
     ) -> None:
+        """ticks_ms: a clock that never jumps, for waiting times; the view's clock is for times of messages."""
         self._view = view
         self._store = store
         self._members = members
         self._repairs = repairs
+        self._ticks_ms = ticks_ms
         self._on_batch = on_batch
         self._handshakes = Handshakes()
         self._dumps: dict[tuple[bytes, int], Dump] = {}
@@ -66,16 +78,19 @@ class Replication:
         """Answer `sn.data`: store what is not known yet. No part, no answer; a bad blob is stored not even in part."""
         if not parts:
             return None
+        now = self._view.now_ms()
         try:
-            messages = [each for each in map(_checked, push.decode_push(parts[0])) if each is not None]
+            checked = (_checked(each, now) for each in push.decode_push(parts[0]))
+            await self._store.put_pushed([message for message in checked if message is not None])
         except Malformed as error:
             log.warning("a member pushed what cannot be read: %s", error.kind)
-            return [b"400", b"Failed to store messages"]
-        now = self._view.now_ms()
-        await self._store.put_pushed([message for message in messages if message.expiry > now])
+            return [b"400", _NOT_STORED]
+        except RuntimeFault as error:
+            log.error("what a member pushed cannot be stored: %s", error.kind)
+            return [b"500", _NOT_STORED]
         return []
 
-    def receive_ready(self, key: bytes | None, parts: tuple[bytes, ...]) -> Sequence[bytes]:
+    async def receive_ready(self, key: bytes | None, parts: tuple[bytes, ...]) -> Sequence[bytes]:
         """Answer `sn.data_ready` of the node with this X25519 key (05.4.2)."""
         snapshot = self._view.snapshot
         node = None if snapshot is None or key is None else snapshot.by_x25519(key)
@@ -90,8 +105,8 @@ class Replication:
         except Malformed:
             return [push.READY_MALFORMED]
         if ready.wants_dump:
-            self._begin_dump(node.ed25519, node.swarm_id)
-        self._handshakes.hasten(node.ed25519, self._view.now_ms())
+            await self._begin_dump(node.ed25519, node.swarm_id)  # on disk before the peer stops asking
+        self._handshakes.hasten(node.ed25519, self._ticks_ms())
         self._wake.set()
         return push.encode_ready_reply(self._view.version)
 
@@ -107,42 +122,55 @@ class Replication:
         own = self._view.keys.ed25519
         old = {} if before is None else {swarm: before.members(swarm) for swarm in before.ring.ids}
         new = {swarm: after.members(swarm) for swarm in after.ring.ids}
-        now = self._view.now_ms()
+        now = self._ticks_ms()
         for change in changes(old, new, own):
             match change:
                 case ShakeHands(peer, want_dump):
                     self._handshakes.begin(peer, want_dump=want_dump, now_ms=now)
                 case PushMapped(peer, swarm):
-                    self._begin_dump(peer, swarm)
+                    self._spawn(self._begin_dump(peer, swarm))
         members = frozenset(node.ed25519 for node in self._view.others())
         self._handshakes.keep_only(members)
         active = {(node.ed25519, node.swarm_id) for node in after.active}
         for peer, swarm in [key for key in self._dumps if key not in active]:
-            self._end_dump(peer, swarm)
+            self._spawn(self._end_dump(peer, swarm))
+        self._repairs.list_changed()
         self._wake.set()
 
-    def _begin_dump(self, peer: bytes, swarm: int) -> None:
-        up_to = self._store.read(table.newest_id)
+    def give_all(self, peer: bytes) -> None:
+        """Owe a member of this swarm everything."""
+        node = self._view.node(peer)
+        if node is not None and node.active and node.swarm_id == self._view.own_swarm:
+            self._spawn(self._begin_dump(peer, node.swarm_id))
+
+    async def _begin_dump(self, peer: bytes, swarm: int) -> None:
+        """Owe a peer all that is stored now, from the beginning. It is on disk when this returns."""
+
+        def note(db: Connection) -> int:
+            newest = table.newest_id(db)  # asked of the writer, so that stores which wait for their commit count
+            owed.begin_dump(db, peer, swarm, newest)
+            return newest
+
+        self._dumps.pop((peer, swarm), None)  # batches of an older one that are under way count for nothing
+        up_to = await self._store.write(note)
         self._dumps[peer, swarm] = Dump(0, up_to)
-        self._spawn(self._store.write(lambda db: owed.save_dump(db, owed.DumpRow(peer, swarm, 0, up_to))))
         self._wake.set()
 
-    def _end_dump(self, peer: bytes, swarm: int) -> None:
+    async def _end_dump(self, peer: bytes, swarm: int) -> None:
         self._dumps.pop((peer, swarm), None)
-        self._spawn(self._store.write(lambda db: owed.drop_dump(db, peer, swarm)))
+        await self._store.write(lambda db: owed.drop_dump(db, peer, swarm))
 
     # -- the work ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Shake hands, push and repair for ever."""
+        """Shake hands and push for ever."""
         while True:
-            now = self._view.now_ms()
+            self._wake.clear()
+            now = self._ticks_ms()
             for peer, want_dump in self._handshakes.due(now):
                 self._spawn(self._shake_hands(peer, want_dump))
             for (peer, swarm), dump in [*self._dumps.items()]:
                 await self._push_on(peer, swarm, dump)
-            await self._repairs.run_due()
-            self._wake.clear()
             await self._until_woken()
 
     async def close(self) -> None:
@@ -162,22 +190,27 @@ class Replication:
         node = self._view.node(peer)
         if node is None or not node.contactable:
             return
-        ready = push.encode_ready(push.DataReady(self._view.version, want_dump))
-        try:
-            parts = await self._members.ask(node, b"sn.data_ready", *ready, timeout_s=HANDSHAKE_TIMEOUT_MS / SECOND_MS)
-            answer = push.decode_ready_reply(parts)
-        except VeeryError as error:
-            log.debug("a handshake failed: %s", error.kind)
-            return
+        answer = await self._ask_ready(node, want_dump)
         if answer is None:
             return
         self._handshakes.answered(peer)
         if answer.version is None or (answer.version < DUMP_VERSION and not want_dump):
-            self._begin_dump(peer, node.swarm_id)
+            await self._begin_dump(peer, node.swarm_id)
+
+    async def _ask_ready(self, node: ServiceNode, want_dump: bool) -> push.DataReady | None:
+        """What a member says to a handshake; None when it is to be asked again."""
+        ready = push.encode_ready(push.DataReady(self._view.version, want_dump))
+        try:
+            parts = await self._members.ask(node, b"sn.data_ready", *ready, timeout_s=HANDSHAKE_TIMEOUT_MS / SECOND_MS)
+            return push.decode_ready_reply(parts)
+        except VeeryError as error:
+            log.debug("a handshake failed: %s", error.kind)
+            # Nodes below 2.10 know no handshake and get the push without asking (05.4.2).
+            return push.DataReady(None) if error.kind == "network.queue.unknown_command" else None
 
     async def _push_on(self, peer: bytes, swarm: int, dump: Dump) -> None:
         """Send as many batches of a dump as its window takes."""
-        while dump.may_send(self._view.now_ms()):
+        while dump.may_send(self._ticks_ms()):
             after, now = dump.reads_from, self._view.now_ms()
             rows = await self._store.read_long(
                 lambda db: table.batch_after(db, after, dump.up_to, now, _ROWS)  # noqa: B023  # awaited at once
@@ -188,8 +221,8 @@ class Replication:
                 continue
             dump.sent(last)
             self._spawn(self._push(peer, swarm, dump, blob, last))
-        if dump.done and (peer, swarm) in self._dumps:
-            self._end_dump(peer, swarm)
+        if dump.done and self._dumps.get((peer, swarm)) is dump:
+            await self._end_dump(peer, swarm)
 
     def _batch(
         self, rows: list[tuple[int, StoredMessage]], swarm: int, after: int, up_to: int
@@ -203,7 +236,7 @@ class Replication:
                 size += len(message.data) + _ROW_OVERHEAD
                 if chosen and size > PUSH_BATCH_MAX:
                     return last, push.encode_push(chosen)
-                chosen.append(_pushed(message))
+                chosen.append(pushed(message))
             last = number
         reached = last if len(rows) == _ROWS else up_to
         return reached, (push.encode_push(chosen) if chosen else None)
@@ -219,12 +252,12 @@ class Replication:
         except VeeryError as error:
             log.info("a batch was not taken: %s", error.kind)
             self._on_batch(False)
-            dump.failed(self._view.now_ms())
+            dump.failed(self._ticks_ms())
             return
         self._on_batch(True)
         dump.confirmed(last)
         row = owed.DumpRow(peer, swarm, dump.cursor, dump.up_to)
-        if (peer, swarm) in self._dumps:
+        if self._dumps.get((peer, swarm)) is dump:
             await self._store.write(lambda db: owed.save_dump(db, row))
         self._wake.set()
 
@@ -239,15 +272,13 @@ class Replication:
             log.error("replication failed (%s)", type(task.exception()).__name__, exc_info=task.exception())
 
 
-def _pushed(message: StoredMessage) -> PushedMessage:
-    return PushedMessage(
-        message.account, message.hash.encode(), message.timestamp, message.expiry, message.data, message.namespace
-    )
-
-
-def _checked(pushed: PushedMessage) -> StoredMessage | None:
-    """A pushed message whose hash is its own; others are left out (05.13)."""
-    text = message_hash(pushed.account, pushed.namespace, pushed.data)
-    if len(pushed.hash) != HASH_LENGTH or pushed.hash != text.encode():
+def _checked(found: PushedMessage, now_ms: int) -> StoredMessage | None:
+    """A live message whose hash is its own, with size and expiry as stores have them; others are left out (05.13)."""
+    if len(found.data) > DATA_MAX or len(found.hash) != HASH_LENGTH or found.expiry_ms <= now_ms:
         return None
-    return StoredMessage(pushed.account, pushed.namespace, text, pushed.timestamp_ms, pushed.expiry_ms, pushed.data)
+    expiry = min(found.expiry_ms, now_ms + TTL_MAX_PRIVATE_MS + SIGNATURE_SLACK_MS)
+    for namespace in (found.namespace, *(_LOST_NAMESPACES if found.namespace == 0 else ())):
+        text = message_hash(found.account, namespace, found.data)
+        if found.hash == text.encode():
+            return StoredMessage(found.account, namespace, text, found.timestamp_ms, expiry, found.data)
+    return None

@@ -37,6 +37,11 @@ def save_dump(db: Connection, row: DumpRow) -> None:
     )
 
 
+def begin_dump(db: Connection, peer: bytes, swarm: int, up_to: int) -> None:
+    """Note a new dump; one that was under way to this peer begins anew."""
+    save_dump(db, DumpRow(peer, swarm, 0, up_to))
+
+
 def drop_dump(db: Connection, peer: bytes, swarm: int) -> None:
     """Forget a dump that is done or given up."""
     db.execute("DELETE FROM dumps WHERE peer = ? AND swarm = ?", (peer, f"{swarm:x}"))
@@ -48,10 +53,24 @@ def dumps(db: Connection) -> list[DumpRow]:
     return [DumpRow(row[0], int(row[1], 16), row[2], row[3]) for row in rows]
 
 
-def add_repair(db: Connection, peer: bytes, method: str, body: bytes, now_ms: int, most: int) -> None:
-    """Note a request that a member missed; beyond `most` the oldest are given up."""
+def add_repair(db: Connection, peer: bytes, method: str, body: bytes, now_ms: int) -> None:
+    """Note a request that a member missed."""
     db.execute("INSERT INTO repairs (peer, method, body, missed) VALUES (?, ?, ?, ?)", (peer, method, body, now_ms))
-    db.execute("DELETE FROM repairs WHERE id <= (SELECT max(id) FROM repairs) - ?", (most,))
+
+
+def repairs_size(db: Connection) -> tuple[int, int]:
+    """How many requests wait to be repeated, and the bytes of their bodies."""
+    row = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM repairs").fetchone()
+    return int(row[0]), int(row[1])
+
+
+def give_up_repairs(db: Connection) -> list[tuple[bytes, int]]:
+    """Forget the older half of all missed requests; gives peer and size of body of each."""
+    rows = db.execute(
+        "DELETE FROM repairs WHERE id <= (SELECT id FROM repairs ORDER BY id LIMIT 1"
+        " OFFSET (SELECT count(*) / 2 FROM repairs)) RETURNING peer, length(body)"
+    )
+    return [(row[0], int(row[1])) for row in rows]
 
 
 def repairs_of(db: Connection, peer: bytes, most: int) -> list[RepairRow]:
@@ -70,6 +89,11 @@ def peers_to_repair(db: Connection) -> list[bytes]:
 def drop_repairs(db: Connection, ids: list[int]) -> None:
     """Forget repairs that are done or given up."""
     db.executemany("DELETE FROM repairs WHERE id = ?", [(each,) for each in ids])
+
+
+def drop_repairs_of(db: Connection, peer: bytes) -> None:
+    """Forget all that a member missed."""
+    db.execute("DELETE FROM repairs WHERE peer = ?", (peer,))
 
 
 def count_repairs(db: Connection) -> int:

@@ -132,7 +132,7 @@ class Node:
         )
         self._open.push_async_callback(self.endpoint.close)
         self.members = QueueMembers(self.endpoint)
-        self.repairs = Repairs(view, self.store, self.members, most=settings.limits.repairs)
+        self.repairs = Repairs(view, self.store, self.members, most=settings.limits.repairs, ticks_ms=self._ticks_ms)
         self.writes = Writes(view, self.store, self.members, self._missed)
         self._work = SwarmWork(self.writes)
         reads = Reads(view, self.store)
@@ -158,8 +158,10 @@ class Node:
             self.store,
             self.members,
             self.repairs,
+            ticks_ms=self._ticks_ms,
             on_batch=lambda passed: self.metrics.pushed.labels("taken" if passed else "failed").inc(),
         )
+        self.repairs.on_given_up = self.replication.give_all
         self._open.push_async_callback(self.replication.close)
         self.reachability = Reachability(view, self.members, self.clock, gauss, randbelow)
         self._buckets = Buckets(BucketRules(settings.limits.burst, settings.limits.rate), settings.limits.addresses)
@@ -234,6 +236,7 @@ class Node:
         background.start("proofs", self.listing.keep_listed)
         background.start("node list", self.listing.keep_up)
         background.start("replication", self.replication.run)
+        background.start("repairs", self.repairs.run)
         background.start("expiry", Periodic(self.clock, EXPIRY_SWEEP_S, self._sweep).run)
         if self.settings.tests:
             background.start("reachability", self.reachability.run, OnFailure.RESTART)
@@ -266,9 +269,12 @@ class Node:
         self.metrics.stored.inc()
         self.subscriptions.on_stored(message)
 
-    def _missed(self, node: ServiceNode, request: Recursive) -> None:
+    async def _missed(self, node: ServiceNode, request: Recursive) -> None:
         self.metrics.missed.inc()
-        self.repairs.missed(node, request)
+        await self.repairs.missed(node, request)
+
+    def _ticks_ms(self) -> int:
+        return int(self.clock.monotonic() * 1000)
 
     def _tell(self, sender: Sender, command: bytes, body: bytes) -> None:
         self.endpoint.notify(sender, command, body)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 from veery.errors import Malformed, RuntimeFault, Unreachable, VeeryError
 from veery.node import message_table as table
@@ -46,6 +46,10 @@ from veery.protocol.swarm.nodes import ServiceNode
 
 log = logging.getLogger(__name__)
 
+# Errors of members that are repeated besides time-outs (05.5 repeats no error): 421 is said by one whose node list is
+# older than ours, 500 by one whose database failed; both would lack the message for as long as it lives.
+_REPEATED: Final = frozenset({"421", "500"})
+
 
 class Members(Protocol):
     """The way to other nodes by their queue."""
@@ -58,14 +62,17 @@ class Members(Protocol):
 
 
 class Writes:
-    """Carries out recursive requests. `missed(node, request)` hears of members that did not get one."""
+    """Carries out recursive requests.
+
+    `missed(node, request)` hears of members that did not get one, before the client is answered.
+    """
 
     def __init__(
         self,
         view: NodeView,
         store: MessageStore,
         members: Members,
-        missed: Callable[[ServiceNode, Recursive], None],
+        missed: Callable[[ServiceNode, Recursive], Awaitable[None]],
     ) -> None:
         self._view = view
         self._store = store
@@ -105,12 +112,15 @@ class Writes:
                 node, b"sn.storage_cc", request.method.encode(), body, timeout_s=MEMBER_TIMEOUT_S
             )
         except Unreachable:
-            self._missed(node, request)
+            await self._missed(node, request)
             return MemberFailure(timeout=True)
         except VeeryError as error:
-            self._missed(node, request)
+            await self._missed(node, request)
             return MemberFailure(code="500", reason=error.kind)
-        return _member_result(request, parts)
+        result = _member_result(request, parts)
+        if isinstance(result, MemberFailure) and result.code in _REPEATED:
+            await self._missed(node, request)
+        return result
 
     # -- what each method does ---------------------------------------------------------------------------------
 
