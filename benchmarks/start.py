@@ -1,47 +1,49 @@
-"""What a command costs before it does anything: `veery` beside the bare interpreter, and a read of a profile."""
+"""What a command costs before it does anything: `veery` beside the bare interpreter, measured in turn."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
+from time import perf_counter
 
-from _report import Report, median_ms
+from _report import Figure, arguments, report
 
 VEERY = Path(sys.executable).with_name("veery")
-HELP_AT_MOST = 6.0  # times the bare interpreter
+BARE = (sys.executable, "-c", "pass")
+LINES = ("--help", "--version", "send --help", "completion bash", "account show", "conversations")
 NETWORK = '[network]\nname = "bench"\nseeds = ["http://127.0.0.1:1"]\n'
 
 
-def main() -> int:
-    """Measure each command line, in turn with the interpreter."""
-    report = Report("start", "what a command costs before it does anything, beside the bare interpreter")
-    rounds = report.rounds(25, 7)
+def main() -> None:
+    """Measure and report."""
+    options = arguments("What a command costs before it does anything; the reference is `python -c pass`.")
     with TemporaryDirectory() as home:
         environment = {**os.environ, "VEERY_HOME": home}
-        file = Path(home) / "network.toml"
-        file.write_text(NETWORK)
-        _run([str(VEERY), "account", "create", "--network", str(file), "--no-passphrase"], environment)
-        for line, at_most in (
-            ("--help", HELP_AT_MOST),
-            ("--version", HELP_AT_MOST),
-            ("send --help", HELP_AT_MOST),
-            ("completion bash", HELP_AT_MOST),
-            ("account show", None),
-            ("conversations", None),
-        ):
-            bare = median_ms(lambda: _run([sys.executable, "-c", "pass"], environment), rounds)
-            command = [str(VEERY), *line.split()]
-            taken = median_ms(lambda command=command: _run(command, environment), rounds)  # type: ignore[misc]
-            report.figure(f"veery {line}", taken, "ms", reference=bare, of="python -c pass", at_most=at_most)
-    return report.done()
+        network = Path(home) / "network.toml"
+        network.write_text(NETWORK)
+        _taken_ms([str(VEERY), "account", "create", "--network", str(network), "--no-passphrase"], environment)
+        figures = [_figure(line, environment, rounds=7 if options.quick else 25) for line in LINES]
+    report(figures, as_json=options.json)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
+def _figure(line: str, environment: Mapping[str, str], *, rounds: int) -> Figure:
+    """The median of a command line, with the interpreter's of the same rounds."""
+    command = [str(VEERY), *line.split()]
+    _taken_ms(command, environment)
+    pairs = [(_taken_ms(BARE, environment), _taken_ms(command, environment)) for _ in range(rounds)]
+    return Figure(f"veery {line}", median(taken for _, taken in pairs), "ms", median(bare for bare, _ in pairs))
+
+
+def _taken_ms(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    began = perf_counter()
     subprocess.run(command, env=environment, check=True, capture_output=True)
+    return (perf_counter() - began) * 1_000
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
