@@ -57,7 +57,7 @@ class Listing:
         self._view.snapshot = new
         self._view.synced = True
         self.last_error = None
-        if old is None or old.block_hash != new.block_hash:
+        if old is None or old.block_hash != new.block_hash or old.nodes != new.nodes:
             self._on_list(old, new)
 
     async def keep_listed(self) -> None:

@@ -36,6 +36,12 @@ class SeedNotPinned(RegistryError):
     default_remedy = "Somebody may be in the middle; if the seed has a new certificate, get a new network file"
 
 
+class SeedAnsweredStatus(SeedUnreachable):
+    """Something answered at the seed's address, with another HTTP status than 200."""
+
+    default_kind = "registry.seed.status"
+
+
 class SeedMalformed(RegistryError):
     """A seed's answer cannot be read."""
 
@@ -93,7 +99,7 @@ class SeedCaller:
             url, data=body, headers=headers, ssl=self._tls, allow_redirects=False
         ) as response:
             if response.status != 200:
-                raise SeedUnreachable(f"The seed {self.name} answered with HTTP status {response.status}", remedy="")
+                raise SeedAnsweredStatus(f"The seed {self.name} answered with HTTP status {response.status}", remedy="")
             received = bytearray()
             async for chunk in response.content.iter_any():
                 received += chunk

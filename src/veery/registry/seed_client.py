@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 import aiohttp
 
 from veery.errors import ProtocolError, RegistryError, Retry
-from veery.protocol.constants import KEY_SIZE, NONCE_SIZE, PROOF_EVERY_MS, SEED_PAUSES_S, SEED_TIMEOUT_S
+from veery.protocol.constants import HARDFORK, KEY_SIZE, NONCE_SIZE, PROOF_EVERY_MS, SEED_PAUSES_S, SEED_TIMEOUT_S
 from veery.protocol.crypto import CryptoFailed
 from veery.protocol.swarm.node_json import read_nodes
 from veery.registry.cross_check import Agreement, Answer, Claim, Dispute, agree
@@ -30,8 +30,8 @@ from veery.registry.following import fetch_page
 from veery.registry.network_file import NetworkFile, SeedEntry
 from veery.registry.node_state import NetworkState
 from veery.registry.proofs import Proof, ProofRefused
-from veery.registry.seed_call import SeedCaller, SeedMalformed, SeedRefused, SeedUnreachable
-from veery.registry.seed_rpc import METHOD_NOT_FOUND, NOT_THE_WRITER, PROOF_REFUSED
+from veery.registry.seed_call import SeedAnsweredStatus, SeedCaller, SeedMalformed, SeedRefused, SeedUnreachable
+from veery.registry.seed_rpc import NOT_THE_WRITER, PROOF_REFUSED
 from veery.registry.signed_snapshot import SeedAnswer, open_answer
 from veery.registry.snapshot import Snapshot
 from veery.runtime.randomness import random_bytes
@@ -191,8 +191,9 @@ class SeedClient:
             params["known_state"] = self._known_hash.hex()
         try:
             result = await caller.call("veery_snapshot", params)
-        except SeedRefused as error:
-            if error.code == METHOD_NOT_FOUND and self._takes_plain():
+        except (SeedRefused, SeedMalformed, SeedAnsweredStatus):
+            # Foreign seeds say in many ways that they do not know the method.
+            if self._takes_plain():
                 return await self._ask_plainly(caller)
             raise
         signed = open_answer(
@@ -208,7 +209,10 @@ class SeedClient:
 
     async def _ask_plainly(self, caller: SeedCaller) -> Answer:
         params = {"active_only": False, "fields": dict.fromkeys(_FIELDS, True)}
-        result = await caller.call("get_service_nodes", params)
+        try:
+            result = await caller.call("get_service_nodes", params)
+        except (SeedRefused, SeedAnsweredStatus):  # the two are equivalent, but a small seed may know one of them
+            result = await caller.call("get_n_service_nodes", params)
         try:
             return Answer(caller.name, _plain_snapshot(result, self.network.name))
         except ProtocolError as error:
@@ -288,7 +292,7 @@ def _nobody(failures: Sequence[RegistryError]) -> RegistryError:
 def _plain_snapshot(result: Mapping[str, Any], network: str) -> Snapshot:
     nodes = read_nodes(result.get("service_node_states"))
     height, text = result.get("height"), result.get("block_hash", "")
-    major, revision = result.get("hardfork", 0), result.get("snode_revision", 0)
+    major, revision = result.get("hardfork", HARDFORK[0]), result.get("snode_revision", HARDFORK[1])
     if any(type(number) is not int or number < 0 for number in (height, major, revision)):
         raise SeedMalformed("A seed tells no height")
     try:
