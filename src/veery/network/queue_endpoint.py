@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from veery.errors import PeerRefused, Unreachable
+from veery.errors import NetworkError, PeerRefused, Unreachable
 from veery.network.queue_links import Counters, Handler, Incoming, Link, Registered, Sender
 from veery.network.queue_sockets import Allow, CurveKeys, Origin, QueueSocket, QueueSockets
 from veery.protocol import queue
@@ -76,6 +76,7 @@ class QueueEndpoint:
         self._tasks: set[asyncio.Task[Sequence[bytes] | None]] = set()
         self._timer = self._loop.create_task(self._tick(), name="queue timer")
         self._numbers = 0
+        self._draining = False
 
     # -- set-up ------------------------------------------------------------------------------------------------
 
@@ -116,6 +117,12 @@ class QueueEndpoint:
             self._drop(self._outgoing[key], 0)
         for key in [key for key in self._incoming if not self._is_node(key)]:
             del self._incoming[key]
+
+    async def drain(self, timeout_s: float = QUEUE_REQUEST_TIMEOUT_S) -> None:
+        """Take no further commands, and let those that run be answered, for so long at most."""
+        self._draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
 
     async def close(self) -> None:
         """Fail what waits, stop handlers, close all sockets."""
@@ -270,7 +277,7 @@ class QueueEndpoint:
 
     def _run(self, incoming: Incoming, tag: bytes | None) -> None:
         category = incoming.command.partition(b".")[0]
-        if self._running[category] >= self._waiting_max.get(category, QUEUE_WAITING_MAX):
+        if self._draining or self._running[category] >= self._waiting_max.get(category, QUEUE_WAITING_MAX):
             self.counters.dropped += 1
             return
         if incoming.sender.link.by_key:
@@ -303,9 +310,9 @@ class QueueEndpoint:
         """Answer on the connection that a message came on; a service node also on another of its connections."""
         try:
             sender.link.socket.send(message, sender.routing_id)
-        except Unreachable:
+        except NetworkError:
             if sender.key is not None and self._is_node(sender.key):
-                with suppress(Unreachable):  # nobody is left to be told
+                with suppress(NetworkError):  # nobody is left to be told
                     self._send_by_key(sender.key, message, 0.0, outgoing_only=False)
 
     # -- links and time ----------------------------------------------------------------------------------------

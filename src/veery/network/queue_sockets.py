@@ -103,6 +103,13 @@ class QueueSocket:
 
     def _drain(self) -> None:
         self._scheduled = False
+        try:
+            self._read()
+        except Exception:
+            self._again()  # the edge is used up: without this, what still waits would wait for ever
+            raise
+
+    def _read(self) -> None:
         for _ in range(_BATCH):
             if self.closed:
                 return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from veery.errors import RuntimeFault
 from veery.node.dispatch import Dispatcher
 from veery.node.outcome import Outcome
 from veery.node.writes import Writes
+from veery.protocol.storage_rpc.answers import RecursiveAnswer
 from veery.protocol.storage_rpc.encoding import Encoding
 from veery.protocol.storage_rpc.errors import RpcError, UnknownMethod
 from veery.protocol.storage_rpc.parse import parse_forwarded
@@ -13,15 +16,33 @@ from veery.protocol.storage_rpc.requests import Recursive
 
 
 class SwarmWork:
-    """Runs recursive requests in the process that owns the database and the queue."""
+    """Runs recursive requests in the process that owns the database and the queue.
+
+    What has begun is carried out to its end, also when its client goes away: a store that half of the swarm took, and
+    that nobody notes as missed by the others, would never be repaired.
+    """
 
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
+        self._running: set[asyncio.Task[RecursiveAnswer]] = set()
 
     async def run(self, request: Recursive) -> Outcome:
         """Do it at every member of the swarm."""
-        answer = await self._writes.everywhere(request)
+        task = asyncio.get_running_loop().create_task(self._writes.everywhere(request))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        answer = await asyncio.shield(task)
         return Outcome(answer.code(request), answer.body())
+
+    async def close(self) -> None:
+        """Wait until what has begun is done; members that do not answer are waited for as long as ever."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    def _ended(self, task: asyncio.Task[RecursiveAnswer]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # who waits has it too; nobody may be left who does
 
 
 class Forwarded:

@@ -91,7 +91,9 @@ class Node:
         self._open.push_async_callback(self.store.close)
         self._build()
         self._open.push_async_callback(self._background.close)
+        self._open.push_async_callback(self._work.close)
         self._listen_to_nodes()
+        self._open.push_async_callback(self.endpoint.drain)
         await self._listen_to_clients()
         await self._listen_to_operator()
         await self.replication.start()
@@ -164,6 +166,8 @@ class Node:
         self.repairs.on_given_up = self.replication.give_all
         self._open.push_async_callback(self.replication.close)
         self.reachability = Reachability(view, self.members, self.clock, gauss, randbelow)
+        self._seeds = SeedClient(self._network)
+        self._open.push_async_callback(self._seeds.close)
         self._buckets = Buckets(BucketRules(settings.limits.burst, settings.limits.rate), settings.limits.addresses)
         self.store.on_stored = self._stored
 
@@ -225,12 +229,10 @@ class Node:
             self.metrics_port = await door.listen("127.0.0.1", port, None)
 
     def _run(self) -> None:
-        seeds = SeedClient(self._network)
-        self._open.push_async_callback(seeds.close)
         listen = self.settings.listen
         address = (listen.public_ip or listen.host, self.https_port, self.queue_port)
         self.listing = Listing(
-            self.view, seeds, self.clock, address, self._list_changed, refresh_s=self.settings.refresh_s
+            self.view, self._seeds, self.clock, address, self._list_changed, refresh_s=self.settings.refresh_s
         )
         background = self._background
         background.start("proofs", self.listing.keep_listed)

@@ -105,8 +105,7 @@ class Link(asyncio.Protocol):
         for future in self._calls.values():
             if not future.done():
                 future.set_exception(LinkClosed("the other process of the node is gone"))
-        for task in self._tasks:
-            task.cancel()
+        # Calls that the other side made go on: half of a store must not be undone because a worker died.
 
     def data_received(self, data: bytes) -> None:
         received = self._received
