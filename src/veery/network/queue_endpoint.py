@@ -148,7 +148,18 @@ class QueueEndpoint:
 
         Raises Unreachable (no address, queue full, timed out) or PeerRefused (a refusal code, 15.3.3).
         """
-        return await self._ask(
+        return await self.ask(key, command, *parts, timeout_s=timeout_s, outgoing_only=outgoing_only)
+
+    def ask(
+        self,
+        key: bytes,
+        command: bytes,
+        *parts: bytes,
+        timeout_s: float = QUEUE_REQUEST_TIMEOUT_S,
+        outgoing_only: bool = False,
+    ) -> asyncio.Future[tuple[bytes, ...]]:
+        """As `request`, but the request is sent when this returns. It must be awaited, or cancelled."""
+        return self._ask(
             lambda message: self._send_by_key(key, message, timeout_s, outgoing_only), command, parts, timeout_s
         )
 
@@ -169,20 +180,20 @@ class QueueEndpoint:
             raise Unreachable("the connection belongs to another key now", kind="network.queue.gone")
         sender.link.socket.send(queue.command(command, *parts), sender.routing_id)
 
-    async def _ask(
+    def _ask(
         self, send: Callable[[list[bytes]], Link], command: bytes, parts: tuple[bytes, ...], timeout_s: float
-    ) -> tuple[bytes, ...]:
+    ) -> asyncio.Future[tuple[bytes, ...]]:
         tag = queue.new_tag(self._random)
-        link = send(queue.request(command, tag, *parts))
+        future: asyncio.Future[tuple[bytes, ...]] = self._loop.create_future()
+        try:
+            link = send(queue.request(command, tag, *parts))
+        except NetworkError as error:
+            future.set_exception(error)
+            return future
         self.counters.sent += 1
         self._pending.add(tag, command, self._now_ms() + int(timeout_s * 1000), link.number)
-        future: asyncio.Future[tuple[bytes, ...]] = self._loop.create_future()
-        self._futures[tag] = future
-        try:
-            return await future
-        finally:
-            self._pending.take(tag)
-            self._futures.pop(tag, None)
+        self._futures[tag] = future  # one that nobody awaits any more goes with its answer or its time-out
+        return future
 
     def _send_by_key(self, key: bytes, message: list[bytes], timeout_s: float, outgoing_only: bool) -> Link:
         known = None if outgoing_only else self._incoming.get(key)
@@ -258,13 +269,13 @@ class QueueEndpoint:
 
     def _answer(self, tag: bytes, parts: tuple[bytes, ...]) -> None:
         self._pending.take(tag)
-        future = self._futures.get(tag)
+        future = self._futures.pop(tag, None)
         if future is not None and not future.done():
             future.set_result(parts)
 
     def _fail(self, tag: bytes, error: Exception) -> None:
         self._pending.take(tag)
-        future = self._futures.get(tag)
+        future = self._futures.pop(tag, None)
         if future is not None and not future.done():
             self.counters.failed[type(error).__name__] += 1
             future.set_exception(error)

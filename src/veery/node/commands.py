@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,10 +94,8 @@ class QueueMembers:
     def __init__(self, endpoint: QueueEndpoint) -> None:
         self._endpoint = endpoint
 
-    async def ask(
+    def ask(
         self, node: ServiceNode, command: bytes, *parts: bytes, timeout_s: float, outgoing_only: bool = False
-    ) -> Sequence[bytes]:
-        """Ask a node by its key. Raises Unreachable or PeerRefused."""
-        return await self._endpoint.request(
-            node.x25519, command, *parts, timeout_s=timeout_s, outgoing_only=outgoing_only
-        )
+    ) -> Awaitable[Sequence[bytes]]:
+        """Ask a node by its key, at once. Awaiting raises Unreachable or PeerRefused."""
+        return self._endpoint.ask(node.x25519, command, *parts, timeout_s=timeout_s, outgoing_only=outgoing_only)

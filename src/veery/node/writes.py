@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from veery.errors import Malformed, RuntimeFault, Unreachable, VeeryError
 from veery.node import message_table as table
 from veery.node.messages import MessageStore
 from veery.node.view import NodeView
 from veery.protocol.constants import MEMBER_TIMEOUT_S
+from veery.protocol.crypto import ed25519_sign
 from veery.protocol.storage_rpc.answers import RecursiveAnswer
 from veery.protocol.storage_rpc.hashing import message_hash
 from veery.protocol.storage_rpc.members import (
@@ -46,6 +47,8 @@ from veery.protocol.swarm.nodes import ServiceNode
 
 log = logging.getLogger(__name__)
 
+NotStore: TypeAlias = Delete | DeleteAll | DeleteBefore | Expire | ExpireAll | RevokeSubaccount | UnrevokeSubaccount
+
 # Errors of members that are repeated besides time-outs (05.5 repeats no error): 421 is said by one whose node list is
 # older than ours, 500 by one whose database failed; both would lack the message for as long as it lives.
 _REPEATED: Final = frozenset({"421", "500"})
@@ -54,10 +57,10 @@ _REPEATED: Final = frozenset({"421", "500"})
 class Members(Protocol):
     """The way to other nodes by their queue."""
 
-    async def ask(
+    def ask(
         self, node: ServiceNode, command: bytes, *parts: bytes, timeout_s: float, outgoing_only: bool = False
-    ) -> Sequence[bytes]:
-        """Ask a node; raises Unreachable or PeerRefused. `outgoing_only`: not over a connection that it opened."""
+    ) -> Awaitable[Sequence[bytes]]:
+        """Ask a node; awaiting raises Unreachable or PeerRefused. `outgoing_only`: not over a connection it opened."""
         ...
 
 
@@ -82,35 +85,45 @@ class Writes:
     async def everywhere(self, request: Recursive) -> RecursiveAnswer:
         """Do it here and at every other member of the swarm; gives all results."""
         others = self._view.others()
-        body = write_forwarded(request)
-        own, *theirs = await asyncio.gather(
-            self._own(request), *(self._forward(node, request, body) for node in others)
-        )
-        results: dict[bytes, MemberResult] = {self._view.keys.ed25519: own}
-        results.update(zip((node.ed25519 for node in others), theirs, strict=True))
-        shown = message_hash(request.account, request.namespace, request.data) if isinstance(request, Store) else None
+        asked = self._ask(others, request) if others else []
+        try:
+            own = await self._own(request)
+            results: dict[bytes, MemberResult] = {self._view.keys.ed25519: own}
+            for node, answer in zip(others, asked, strict=True):
+                results[node.ed25519] = await self._theirs(node, request, answer)
+        finally:
+            _let_go(asked)
+        shown = _hash_of(request, own)
         return RecursiveAnswer(results, shown, t=self._view.now_ms(), hf=self._view.hardfork)
 
     async def locally(self, request: Recursive) -> MemberSuccess:
         """Do it on this node alone, once it is on disk. Raises RuntimeFault when the database cannot."""
+        if isinstance(request, Store):
+            return await self._put(request)
         result = await self._apply(request)
         return sign_result(request, result, self._view.keys.ed25519_secret)
 
     async def _own(self, request: Recursive) -> MemberResult:
         try:
-            result = await self.locally(request)
+            return await (self._put(request, timed=True) if isinstance(request, Store) else self.locally(request))
         except RuntimeFault as error:
             log.error("the message database failed: %s", error.kind)
             return MemberFailure(query_failure=True)
-        if isinstance(result, StoreResult):
-            return StoreResult(result.hash, result.expiry, result.already, self._view.now_ms(), result.signature)
-        return result
 
-    async def _forward(self, node: ServiceNode, request: Recursive, body: bytes) -> MemberResult:
+    def _ask(self, nodes: Sequence[ServiceNode], request: Recursive) -> list[asyncio.Future[Sequence[bytes]]]:
+        """Send a request on to members; all are under way when this returns."""
+        method, body = request.method.encode(), write_forwarded(request)
+        ask = self._members.ask
+        return [
+            asyncio.ensure_future(ask(node, b"sn.storage_cc", method, body, timeout_s=MEMBER_TIMEOUT_S))
+            for node in nodes
+        ]
+
+    async def _theirs(
+        self, node: ServiceNode, request: Recursive, answer: asyncio.Future[Sequence[bytes]]
+    ) -> MemberResult:
         try:
-            parts = await self._members.ask(
-                node, b"sn.storage_cc", request.method.encode(), body, timeout_s=MEMBER_TIMEOUT_S
-            )
+            parts = await answer
         except Unreachable:
             await self._missed(node, request)
             return MemberFailure(timeout=True)
@@ -124,10 +137,8 @@ class Writes:
 
     # -- what each method does ---------------------------------------------------------------------------------
 
-    async def _apply(self, request: Recursive) -> StoreResult | HashesResult | ExpireResult | RevokeResult:
+    async def _apply(self, request: NotStore) -> HashesResult | ExpireResult | RevokeResult:
         match request:
-            case Store():
-                return await self._put(request)
             case Delete():
                 found = await self._store.write(lambda db: table.delete(db, request.account, request.messages))
                 return HashesResult("deleted", tuple(found))
@@ -149,13 +160,15 @@ class Writes:
                 count = await self._store.write(lambda db: table.unrevoke(db, request.account, request.tokens))
                 return RevokeResult(count)
 
-    async def _put(self, request: Store) -> StoreResult:
+    async def _put(self, request: Store, *, timed: bool = False) -> StoreResult:
+        """`timed`: with this node's time, which the asked node alone tells."""
         text = message_hash(request.account, request.namespace, request.data)
         message = table.StoredMessage(
             request.account, request.namespace, text, request.timestamp, request.expiry, request.data
         )
         kept = await self._store.put(message)
-        return StoreResult(text, kept.expiry, kept.already)
+        signature = ed25519_sign(self._view.keys.ed25519_secret.reveal(), text.encode())  # 04.6.1: the hash alone
+        return StoreResult(text, kept.expiry, kept.already, self._view.now_ms() if timed else None, signature)
 
     async def _delete_where(self, request: DeleteAll | DeleteBefore, before: int | None) -> HashesResult:
         chosen = _one(request.namespace)
@@ -189,6 +202,22 @@ def _member_result(request: Recursive, parts: Sequence[bytes]) -> MemberResult:
         return read_member(request, parts[0] if parts else b"")
     except Malformed:
         return MemberFailure(bad_peer_response=True)
+
+
+def _let_go(answers: Sequence[asyncio.Future[Sequence[bytes]]]) -> None:
+    """Wait no longer for what nobody will read, as when the client is gone."""
+    for answer in answers:
+        if answer.done():
+            if not answer.cancelled():
+                answer.exception()  # looked at, or the loop reports it as forgotten
+        else:
+            answer.cancel()
+
+
+def _hash_of(request: Recursive, own: MemberResult) -> str | None:
+    if isinstance(own, StoreResult):
+        return own.hash
+    return message_hash(request.account, request.namespace, request.data) if isinstance(request, Store) else None
 
 
 def _one(namespace: int | str) -> int | None:
