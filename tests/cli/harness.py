@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 VEERY = Path(sys.executable).with_name("veery")
 
@@ -73,3 +74,34 @@ class Home:
         file = self.path / "network.toml"
         file.write_text(text)
         return file
+
+
+class Service:
+    """A command that runs until it is stopped, and tells by one JSON line that it listens."""
+
+    def __init__(self, home: Home, *args: str) -> None:
+        self._process = subprocess.Popen(
+            home.command(*args, "--json"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=home.environment(),
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError(self._process.communicate(timeout=30)[1].decode())
+        self.told: dict[str, Any] = json.loads(line)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; gives the exit code."""
+        self._process.send_signal(number)
+        self._process.communicate(timeout=60)
+        return self._process.returncode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._process.poll() is None:
+            self.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,15 +25,18 @@ def check(options: Namespace, console: Console) -> int:
     kind = options.kind or _kind_of(file)
     if kind == "network":
         NetworkFile.load(file)
-        said = "this is a network file, and it is well formed"
-        console.record({"file": str(file), "kind": kind}) if console.as_json else console.line(f"{file}: {said}")
-        return Exit.DONE
+        return _told(console, {"file": str(file), "kind": kind}, f"{file}: a good network file")
     loaded: Loaded[object] = load(_schema(kind), file=file)
     given = sorted(key for key, origin in loaded.origins.items() if origin != "default")
+    said = f"{file}: good settings of a {kind}, {count(len(given), 'key')} set"
+    return _told(console, {"file": str(file), "kind": kind, "keys": given}, said)
+
+
+def _told(console: Console, fields: Mapping[str, Any], said: str) -> int:
     if console.as_json:
-        console.record({"file": str(file), "kind": kind, "keys": given})
+        console.record(fields)
     else:
-        console.line(f"{file}: good settings of a {kind}, {count(len(given), 'key')} set")
+        console.line(said)
     return Exit.DONE
 
 

@@ -97,4 +97,6 @@ def _trust(seed: SeedEntry) -> str:
         return "its key is known"
     if seed.certificate_sha256 is not None:
         return "its certificate is pinned"
-    return "its name is checked" if seed.authenticated else "NOT authenticated: anybody on the way can pretend to be it"
+    if not seed.authenticated:
+        return "NOT authenticated: anybody on the way can pretend to be it"
+    return "its certificate is checked" if seed.url.startswith("https:") else "on this machine"
