@@ -166,3 +166,18 @@ async def test_early_answers_before_the_body() -> None:
     answer = await talk(port, b"POST /x HTTP/1.1\r\nContent-Length: 100\r\n\r\n")
     assert answer.endswith(b"not ready")
     await opened.close()
+
+
+async def test_a_length_beyond_all_bounds_is_too_large() -> None:
+    async with door() as (_, port):
+        answer = await talk(port, b"POST /x HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n")
+    assert answer.split(b" ")[1] == b"413"
+    assert answer.endswith(b"Request body too large")
+
+
+async def test_head_has_no_body() -> None:
+    async with door() as (_, port):
+        answer = await talk(port, b"HEAD /a HTTP/1.1\r\n\r\n" + post(b"b", "Connection: close"))
+    first, _, second = answer.partition(b"\r\n\r\n")
+    assert b"Content-Length: 9" in first
+    assert second.startswith(b"HTTP/1.1 200 OK")

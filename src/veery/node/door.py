@@ -3,7 +3,9 @@
 One connection handles one request at a time; further pipelined requests wait, and beyond a few the socket is not read.
 Each phase of a connection has a deadline, checked by one sweep a second over all connections, so that a client which
 sends half a header, half a body, or never reads its answer is closed. Bounded are: connections in all and per source
-address, the head, the body, and the memory that all bodies in flight take together.
+address, the head, the body, the memory that all bodies in flight take together, and that of all answers which their
+clients have not read yet. An answer is written in pieces, as the client reads them, and the next request of a
+connection is taken up when the answer before is out.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from typing import cast
 
 import httptools
 
-from veery.node.http import HeadWriter, HttpAnswer, HttpRequest, text
+from veery.node.http import HeadWriter, HttpAnswer, HttpRequest, text, unparsable
 from veery.protocol.constants import REQUEST_BODY_MAX
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], Awaitable[HttpAnswer]]
+_PIECE = 65_536  # bytes of an answer that are written at once
+
 EarlyCheck = Callable[[str, str], HttpAnswer | None]  # (path, peer) once the head is there, before the body is read
 
 
@@ -39,12 +43,14 @@ class DoorLimits:
     head_max: int = 32_768
     body_max: int = REQUEST_BODY_MAX
     bodies_max: int = 268_435_456  # of all requests in flight together
+    answers_max: int = 268_435_456  # of all answers that are not read yet; beyond, the oldest is cut off
     pipelined: int = 8
     handshake_s: float = 10.0
     head_s: float = 15.0
     body_s: float = 60.0
     idle_s: float = 75.0
     write_s: float = 60.0
+    write_bytes_s: float = 32_768.0  # and so many bytes a second besides
     drain_s: float = 5.0
 
 
@@ -76,6 +82,7 @@ class HttpDoor:
         self.connections: set[Connection] = set()
         self.per_address: Counter[str] = Counter()
         self.buffered = 0
+        self.unread = 0
         self.closing = False
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
@@ -124,6 +131,13 @@ class HttpDoor:
             and self.per_address[address] < self.limits.connections_per_address
         )
 
+    def owe(self, size: int) -> None:
+        """Count bytes of an answer that wait for their client; when all are too many, the longest wait ends."""
+        self.unread += size
+        while self.unread > self.limits.answers_max:
+            slowest = min((each for each in self.connections if each.unread), key=lambda each: each.unread_since)
+            slowest.abort()
+
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -143,6 +157,11 @@ class Connection(asyncio.Protocol):
         self.deadline = inf
         self.phase = Phase.IDLE
         self.peer = ""
+        self.unread = 0  # bytes of the answer that are not written yet
+        self.unread_since = 0.0
+        self._unwritten = memoryview(b"")
+        self._paused = False
+        self._last = False
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
@@ -175,6 +194,7 @@ class Connection(asyncio.Protocol):
         self._release(sum(len(request.body) for request, _ in self._waiting) + self._size)
         self._waiting.clear()
         self._size = 0
+        self._drop_unwritten()
         self._closing = True
         if not self.gone.done():
             self.gone.set_result(None)
@@ -187,15 +207,15 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:  # nothing here upgrades: the request is answered as an ordinary one
             self.close_when_idle()
         except httptools.HttpParserError as error:
-            length = "content-length" in str(error).lower()
-            self._refuse(text(400, "invalid Content-Length" if length else None, close=True))
+            self._refuse(unparsable(str(error).lower()))
 
     def pause_writing(self) -> None:
-        self._enter(Phase.WRITING, self.door.limits.write_s)
+        self._paused = True
 
     def resume_writing(self) -> None:
-        if self.phase is Phase.WRITING:
-            self._settle()
+        self._paused = False
+        if self._unwritten:
+            self._write_on()
 
     # -- parser ------------------------------------------------------------------------------------------------
 
@@ -208,7 +228,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._begin()
-        if self._task is None:
+        if self._task is None and not self._unwritten:
             self._enter(Phase.HEAD, self.door.limits.head_s)
 
     def on_url(self, url: bytes) -> None:
@@ -231,9 +251,9 @@ class Connection(asyncio.Protocol):
         elif early is not None:
             self._refuse(early)
         else:
-            if self._headers.get("expect", "").lower() == "100-continue":
-                self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            if self._task is None:
+            if self._task is None and not self._unwritten:
+                if self._headers.get("expect", "").lower() == "100-continue":
+                    self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 self._enter(Phase.BODY, self.door.limits.body_s)
 
     def on_body(self, body: bytes) -> None:
@@ -254,7 +274,7 @@ class Connection(asyncio.Protocol):
         request = HttpRequest(method, self._path(), self._headers, b"".join(self._body), self.peer)
         self._begin()
         self._waiting.append((request, self._parser.should_keep_alive()))
-        if self._task is None:
+        if self._task is None and not self._unwritten:
             self._next()
         elif len(self._waiting) >= self.door.limits.pipelined and self._reading and self._transport is not None:
             self._reading = False
@@ -274,8 +294,7 @@ class Connection(asyncio.Protocol):
         request, keep = self._waiting.popleft()
         self._enter(Phase.HANDLING, inf)
         self._task = self.loop.create_task(self._handle(request))
-        size = len(request.body)
-        self._task.add_done_callback(lambda task: self._answered(task, keep=keep, size=size))
+        self._task.add_done_callback(lambda task: self._answered(task, request, keep=keep))
         if not self._reading and self._transport is not None and len(self._waiting) < self.door.limits.pipelined:
             self._reading = True
             self._transport.resume_reading()
@@ -283,9 +302,9 @@ class Connection(asyncio.Protocol):
     async def _handle(self, request: HttpRequest) -> HttpAnswer:
         return await self.door.handler(request)
 
-    def _answered(self, task: asyncio.Task[HttpAnswer], *, keep: bool, size: int) -> None:
+    def _answered(self, task: asyncio.Task[HttpAnswer], request: HttpRequest, *, keep: bool) -> None:
         self._task = None
-        self._release(size)
+        self._release(len(request.body))
         if task.cancelled():
             self.abort()
             return
@@ -294,15 +313,11 @@ class Connection(asyncio.Protocol):
             log.error("a request failed inside the node (%s)", type(error).__name__, exc_info=error)
         answer = text(500, "request failed") if error is not None else task.result()
         close = answer.close or not keep or self._closing or self.door.closing
-        self._send(answer, close=close)
-        if not close and not self._closing:
-            self._settle()
+        self._send(answer, close=close, head_only=request.method == "HEAD")
 
     def _settle(self) -> None:
         """Take the next waiting request, or wait for one."""
-        if self._task is not None:
-            self._enter(Phase.HANDLING, inf)
-        elif self._waiting:
+        if self._waiting:
             self._next()
         else:
             self._enter(Phase.IDLE, self.door.limits.idle_s)
@@ -312,17 +327,40 @@ class Connection(asyncio.Protocol):
         self._closing = True
         self._release(self._size)
         self._size = 0
-        if self._task is None:
+        if self._task is None and not self._unwritten:
             self._send(answer, close=True)
 
-    def _send(self, answer: HttpAnswer, *, close: bool) -> None:
-        head = self.door.head_writer.head(answer, time.time(), close=close)
-        self._write(head + answer.body)
-        if close:
-            self._closing = True
-            self._enter(Phase.WRITING, self.door.limits.write_s)
-            if self._transport is not None:
-                self._transport.close()
+    def _send(self, answer: HttpAnswer, *, close: bool, head_only: bool = False) -> None:
+        limits = self.door.limits
+        data = self.door.head_writer.head(answer, time.time(), close=close)
+        if not head_only:
+            data += answer.body
+        self._last = close
+        self._closing = self._closing or close
+        self._enter(Phase.WRITING, limits.write_s + len(data) / limits.write_bytes_s)
+        self._unwritten = memoryview(data)
+        if len(data) > _PIECE or self._paused:
+            self.unread, self.unread_since = len(data), self.loop.time()
+            self.door.owe(len(data))
+        self._write_on()
+
+    def _write_on(self) -> None:
+        """Write what the peer takes of the answer; when all is out, go on or end."""
+        while self._unwritten and not self._paused:
+            piece, self._unwritten = self._unwritten[:_PIECE], self._unwritten[_PIECE:]
+            self._write(bytes(piece))
+        if self._unwritten:
+            return
+        self._drop_unwritten()
+        if not (self._last or self._closing):
+            self._settle()
+        elif self._transport is not None:
+            self._transport.close()
+
+    def _drop_unwritten(self) -> None:
+        self._unwritten = memoryview(b"")
+        self.door.unread -= self.unread
+        self.unread = 0
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -345,12 +383,13 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def close_when_idle(self) -> None:
-        """Close now when no request is being handled, else after its answer."""
+        """Close now when no request is being handled or answered, else after its answer."""
         self._closing = True
-        if self._task is None and self._transport is not None:
+        if self._task is None and not self._unwritten and self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         """Cut the connection."""
+        self._drop_unwritten()
         if self._transport is not None:
             self._transport.abort()

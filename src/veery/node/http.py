@@ -47,6 +47,15 @@ def text(status: int, body: str | None = None, *, close: bool = False) -> HttpAn
     return HttpAnswer(status, (phrase(status) if body is None else body).encode(), TEXT, close=close)
 
 
+def unparsable(error: str) -> HttpAnswer:
+    """The answer to a head that the parser refuses with this error, in lower case; 03.3 has texts for a bad length."""
+    if "content-length" not in error:
+        return text(400, close=True)
+    if "overflow" in error:
+        return text(413, "Request body too large", close=True)
+    return text(400, "invalid Content-Length", close=True)
+
+
 class HeadWriter:
     """Writes the head of answers; the date is made once a second."""
 
