@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace
 from collections.abc import Callable
 from enum import IntEnum
 from importlib import import_module
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Commands: TypeAlias = _SubParsersAction["Parser"]
 
 Run: TypeAlias = "Callable[[Namespace, Console], int]"
+COMMON: Final = ("profile", "proxy", "json", "verbose")  # options of every command
 WIDTH: Final = 80  # columns of help texts, whatever the terminal: help is the same everywhere
 PROFILE_VARIABLE: Final = "VEERY_PROFILE"
 PROXY_VARIABLE: Final = "VEERY_PROXY"
@@ -67,20 +68,29 @@ class Parser(ArgumentParser):
     """A parser that raises UsageWrong, knows no abbreviations, and prints help of a fixed width."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("formatter_class", _formatter)
         super().__init__(allow_abbrev=False, add_help=False, **options)
         self.commands: dict[str, Parser] = {}
+        self.alone = False
         self.summary = ""
         self.about = ""
+        self.example = ""
         self.add_argument("-h", "--help", action="help", default=SUPPRESS, help="print this help")
 
     def error(self, message: str) -> NoReturn:
         raise _usage_wrong(self, message)
 
     def format_help(self) -> str:
-        self.usage = self.short_usage()
-        self.description = paragraph(self.about)
-        return super().format_help()
+        from veery.cli.help import help_page
+
+        return help_page(self)
+
+    def listing(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The commands below, under titles: name and summary."""
+        return [("commands", [(name, below.summary) for name, below in self.commands.items()])]
+
+    def notes(self) -> list[str]:
+        """Further sections of the help."""
+        return []
 
     def names(self) -> list[str]:
         """The names of the commands below."""
@@ -90,7 +100,7 @@ class Parser(ArgumentParser):
         """How the command is written, its options left out."""
         parts = [self.prog, "[OPTIONS]"]
         if self.commands:
-            return " ".join([*parts, "COMMAND …"])
+            return " ".join([*parts, "[COMMAND …]" if self.alone else "COMMAND …"])
         for action in self.actions():
             if not action.option_strings:
                 name = str(action.metavar or action.dest)
@@ -101,11 +111,12 @@ class Parser(ArgumentParser):
         """Its options and arguments."""
         return [action for action in self._actions if action.help != SUPPRESS]
 
-    def add_commands(self, metavar: str = "COMMAND") -> Commands:
-        """Begin the commands below this one; one of them must be given."""
-        commands = self.add_subparsers(title="commands", metavar=metavar, parser_class=Parser, prog=self.prog)
+    def add_commands(self, *, required: bool = True) -> Commands:
+        """Begin the commands below this one. Without `required` the command also does something alone."""
+        commands = self.add_subparsers(metavar="COMMAND", parser_class=Parser, prog=self.prog)
         self.commands = commands.choices
-        self.set_defaults(run=None, parser=self)
+        self.alone = not required
+        self.set_defaults(parser=self)
         return commands
 
 
@@ -114,8 +125,8 @@ def add_command(commands: Commands, name: str, run: Run | None, *, summary: str,
 
     summary: half a line for the list; about: a paragraph; example: command lines that can be run as they stand.
     """
-    parser = commands.add_parser(name, help=summary, epilog=_example(example))
-    parser.summary, parser.about = summary, about
+    parser = commands.add_parser(name)
+    parser.summary, parser.about, parser.example = summary, about, example.strip()
     parser.set_defaults(run=run, parser=parser)
     add_common(parser)
     return parser
@@ -134,11 +145,11 @@ def deferred(module: str, function: str) -> Run:
 
 def add_common(parser: Parser) -> None:
     """The options that every command takes."""
-    group = parser.add_argument_group("options of every command")
-    group.add_argument("--profile", metavar="NAME", default=SUPPRESS, help="account to use (default: default)")
-    group.add_argument("--proxy", metavar="URL", default=SUPPRESS, help="SOCKS5 proxy, as in socks5://127.0.0.1:9050")
-    group.add_argument("--json", action="store_true", default=SUPPRESS, help="write JSON objects, one a line")
-    group.add_argument("--verbose", action="store_true", default=SUPPRESS, help="tell more, and trace errors")
+    add = parser.add_argument
+    add("--profile", metavar="NAME", default=SUPPRESS, help="account to use (default: default)")
+    add("--proxy", metavar="URL", default=SUPPRESS, help="SOCKS5 proxy, as in socks5://127.0.0.1:9050")
+    add("--json", action="store_true", default=SUPPRESS, help="write JSON objects, one a line")
+    add("--verbose", action="store_true", default=SUPPRESS, help="tell more, and trace errors")
 
 
 def with_defaults(options: Namespace) -> Namespace:
@@ -205,18 +216,3 @@ def unknown_option(parser: Parser, given: str) -> UsageWrong:
     else:
         remedy = f"`{parser.prog} --help` lists its options"
     return UsageWrong(f"`{parser.prog}` has no option `{shown}`", remedy=remedy)
-
-
-def _example(lines: str) -> str:
-    return "\n  ".join(["example:", *lines.strip().splitlines()])
-
-
-def paragraph(text: str) -> str:
-    """A text wrapped for a help page."""
-    from textwrap import fill
-
-    return fill(" ".join(text.split()), WIDTH)
-
-
-def _formatter(prog: str) -> RawDescriptionHelpFormatter:
-    return RawDescriptionHelpFormatter(prog, max_help_position=26, width=WIDTH)

@@ -11,11 +11,32 @@ from collections.abc import Container, Sequence
 from importlib import import_module
 from typing import Final
 
-from veery.cli.command import Parser, add_common, paragraph, unknown_option
+from veery.cli.command import Parser, add_common, unknown_option
 
 # Each noun is a module of this package with a function `add(commands, summary)`.
 GROUPS: Final = (
-    ("your account", (("account", "create, restore and show your account"),)),
+    (
+        "talk",
+        (
+            ("send", "send a message"),
+            ("receive", "print messages as they come"),
+            ("conversations", "list conversations"),
+            ("messages", "print the messages of a conversation"),
+            ("requests", "answer people who write for the first time"),
+            ("contact", "block or rename a contact"),
+            ("outbox", "look at what is not sent yet"),
+        ),
+    ),
+    (
+        "your account and its road",
+        (
+            ("account", "create, restore and show your account"),
+            ("profile", "show or change the name that others see"),
+            ("status", "show how the account stands"),
+            ("path", "show or renew the path of messages"),
+            ("doctor", "find out where the road ends"),
+        ),
+    ),
     (
         "run a part of the network",
         (
@@ -30,6 +51,7 @@ GROUPS: Final = (
         (
             ("config", "check a settings file"),
             ("completion", "print completions for a shell"),
+            ("manual", "print the manual page"),
         ),
     ),
 )
@@ -47,13 +69,11 @@ EXITS: Final = "0 done, 1 failed, 2 usage, 3 `receive --wait`: none came, 130 Ct
 class Root(Parser):
     """The parser of `veery` itself, whose help shows the commands in groups."""
 
-    def format_help(self) -> str:
-        parts = [f"usage: {self.short_usage()}", paragraph(ABOUT)]
-        for title, nouns in GROUPS:
-            parts.append("\n".join([f"{title}:", *(f"  {name:<15}{summary}" for name, summary in nouns)]))
-        parts += [self._options_help(), f"exit codes:\n  {EXITS}"]
-        parts.append("\n  ".join(["example:", *EXAMPLE.splitlines()]))
-        return "\n\n".join(parts) + "\n"
+    def listing(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        return [(title, list(nouns)) for title, nouns in GROUPS]
+
+    def notes(self) -> list[str]:
+        return [f"exit codes:\n  {EXITS}"]
 
     def parse(self, arguments: Sequence[str]) -> Namespace:
         """Read a command line; what is left over is told of by the command that was meant. Raises UsageWrong."""
@@ -68,25 +88,16 @@ class Root(Parser):
     def names(self) -> list[str]:
         return list(NOUNS)
 
-    def _options_help(self) -> str:
-        """The options as argparse formats them, without the list of commands."""
-        bare = Parser(prog=self.prog)
-        _add_version(bare)
-        add_common(bare)
-        return bare.format_help().partition("options:\n")[2].join(["options:\n", ""]).rstrip()
-
 
 def build(words: Container[str] = NOUNS) -> Root:
     """The parser of every noun that is among the words."""
     root = Root(prog="veery")
-    _add_version(root)
+    root.about, root.example = ABOUT, EXAMPLE
+    root.add_argument("--version", action="store_true", default=SUPPRESS, help="print the version")
     add_common(root)
+    root.set_defaults(run=None)
     commands = root.add_commands()
     for name, summary in NOUNS.items():
         if name in words:
             import_module(f"veery.cli.{name}").add(commands, summary)
     return root
-
-
-def _add_version(parser: Parser) -> None:
-    parser.add_argument("--version", action="store_true", default=SUPPRESS, help="print the version")

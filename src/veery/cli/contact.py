@@ -1,0 +1,52 @@
+"""`veery contact`: what you have settled about a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veery.cli.command import add_command, deferred
+
+if TYPE_CHECKING:
+    from veery.cli.command import Commands
+
+_ABOUT: Final = """\
+What you settle about a contact is known to you alone: whether their messages are dropped, and what you call them."""
+_BLOCK: Final = """\
+Drop everything that a contact sends from now on. Nothing is sent, so the contact does not learn of it."""
+_UNBLOCK: Final = """\
+Take messages of a contact again. What was sent in between is lost."""
+_NICKNAME: Final = """\
+Give a contact a name of your own, which is shown in place of the one they chose. An empty one takes it away."""
+
+
+def add(commands: Commands, summary: str) -> None:
+    """Add the noun."""
+    noun = add_command(commands, "contact", None, summary=summary, about=_ABOUT, example="veery contact block 0512ab")
+    verbs = noun.add_commands()
+    block = add_command(
+        verbs,
+        "block",
+        deferred("conversation_commands", "block_contact"),
+        summary="drop what a contact sends",
+        about=_BLOCK,
+        example="veery contact block 0512ab",
+    )
+    unblock = add_command(
+        verbs,
+        "unblock",
+        deferred("conversation_commands", "unblock_contact"),
+        summary="take messages of a contact again",
+        about=_UNBLOCK,
+        example="veery contact unblock 0512ab",
+    )
+    nickname = add_command(
+        verbs,
+        "nickname",
+        deferred("conversation_commands", "name_contact"),
+        summary="call a contact by a name of your own",
+        about=_NICKNAME,
+        example="veery contact nickname 0512ab 'Alice from work'",
+    )
+    for verb in (block, unblock, nickname):
+        verb.add_argument("conversation", metavar="ID", help="Account ID, or a contact's name or beginning of the ID")
+    nickname.add_argument("nickname", metavar="NICKNAME", help="what to call them")

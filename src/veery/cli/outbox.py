@@ -1,0 +1,41 @@
+"""`veery outbox`: what is not stored yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veery.cli.command import add_command, deferred
+
+if TYPE_CHECKING:
+    from veery.cli.command import Commands
+
+_ABOUT: Final = """\
+Alone, this lists the messages that are not stored in their recipient's swarm: those that wait, when they are tried
+again and what went wrong, and those that were given up. `receive --follow`, `send` and the daemon bring them on."""
+_RETRY: Final = """\
+Try a message again now that was given up. It keeps its bytes and its time, so it cannot arrive twice."""
+_DROP: Final = """\
+Give up a message that is not stored yet, and take it out of the conversation."""
+
+
+def add(commands: Commands, summary: str) -> None:
+    """Add the noun."""
+    noun = add_command(
+        commands,
+        "outbox",
+        deferred("outbox_commands", "outbox"),
+        summary=summary,
+        about=_ABOUT,
+        example="veery outbox",
+    )
+    verbs = noun.add_commands(required=False)
+    for name, what, about in (("retry", "try a message again", _RETRY), ("drop", "give a message up", _DROP)):
+        verb = add_command(
+            verbs,
+            name,
+            deferred("outbox_commands", name),
+            summary=what,
+            about=about,
+            example=f"veery outbox {name} 12",
+        )
+        verb.add_argument("message", type=int, metavar="ID", help="number of the message")

@@ -1,0 +1,30 @@
+"""`veery send`: a message to somebody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veery.cli.command import add_command, deferred
+
+if TYPE_CHECKING:
+    from veery.cli.command import Commands
+
+_ABOUT: Final = """\
+Send a text to an Account ID, and wait until nodes of the recipient's swarm have stored it: how many of how many is
+told. The message is kept here before anything is sent, so Ctrl-C loses nothing; it goes out the next time. A contact
+can also be named by the nickname or name that `veery conversations` shows, or by the beginning of the Account ID, if
+that fits one alone."""
+_EXAMPLE: Final = """\
+veery send 0512ab…cd 'Good morning'
+echo 'Good morning' | veery send Alice -"""
+
+
+def add(commands: Commands, summary: str) -> None:
+    """Add the noun."""
+    parser = add_command(
+        commands, "send", deferred("send_commands", "send"), summary=summary, about=_ABOUT, example=_EXAMPLE
+    )
+    parser.add_argument("to", metavar="TO", help="Account ID, or a contact's name or beginning of the ID")
+    parser.add_argument("text", metavar="TEXT", help="the message; - reads it from standard input")
+    parser.add_argument("--no-wait", action="store_true", help="only queue the message, and do not wait")
+    parser.add_argument("--quote", type=int, metavar="ID", help="message of the same conversation to answer to")
