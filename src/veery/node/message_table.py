@@ -239,7 +239,7 @@ def expire(
     return ExpireResult(updated, unchanged)
 
 
-def remove_expired(db: Connection, now_ms: int, most: int = 5_000) -> int:
+def remove_expired(db: Connection, now_ms: int, most: int) -> int:
     """Delete what expired, at most `most` rows at once so that stores need not wait; gives how many."""
     return db.execute(
         "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE expiry <= ? LIMIT ?)", (now_ms, most)
@@ -316,6 +316,19 @@ def by_hash(db: Connection, hashes: Collection[str]) -> list[StoredMessage]:
     return [StoredMessage(*row) for row in rows]
 
 
-def forget_empty_owners(db: Connection) -> int:
-    """Remove account rows without messages; revocations are kept apart and stay. Gives how many."""
-    return db.execute("DELETE FROM owners WHERE id NOT IN (SELECT owner FROM messages)").rowcount
+def forget_empty_owners(db: Connection, after: int, most: int = 2_000) -> int:
+    """Remove account rows without messages among the next `most` behind row `after`; revocations are kept apart.
+
+    Gives the row to go on from; 0 after the last.
+    """
+    last = db.execute(
+        "SELECT max(id) FROM (SELECT id FROM owners WHERE id > ? ORDER BY id LIMIT ?)", (after, most)
+    ).fetchone()[0]
+    if last is None:
+        return 0
+    db.execute(
+        "DELETE FROM owners WHERE id > ? AND id <= ?"
+        " AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.owner = owners.id)",
+        (after, last),
+    )
+    return int(last)

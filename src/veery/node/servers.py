@@ -50,6 +50,7 @@ class ServerPoster:
             timeout=aiohttp.ClientTimeout(total=ONION_SERVER_TIMEOUT_S),
             headers={
                 "Content-Type": "application/octet-stream",
+                "Accept-Encoding": "identity",  # the answer goes on without its headers
                 "User-Agent": f"Oxen Storage Server/{'.'.join(map(str, version))}",
             },
             auto_decompress=False,

@@ -59,6 +59,7 @@ from veery.runtime.tls import KeyKind, ensure_identity, server_context
 log = logging.getLogger(__name__)
 
 LOCK_FILE = "lock"
+_SWEEP_ROWS = 2_000  # expired messages that are removed in one transaction, so that stores need not wait long
 
 
 class Node:
@@ -78,6 +79,7 @@ class Node:
         self._door: HttpDoor | None = None
         self._lock = FileLock(private_directory(directory) / LOCK_FILE)
         self._background = Background(self.clock)
+        self._owners_seen = 0
         self.view = NodeView(NodeKeys.of_directory(directory), NODE_VERSION, self.clock.now_ms)
         self.store = MessageStore(directory, size_max=settings.database_mib * 1024 * 1024)
 
@@ -154,6 +156,7 @@ class Node:
             self._tell,
             most=settings.limits.subscriptions,
             most_each=settings.limits.subscriptions_each,
+            ticks_ms=self._ticks_ms,
         )
         self.replication = Replication(
             view,
@@ -288,12 +291,14 @@ class Node:
         return self._buckets.take(address, self.clock.monotonic())
 
     async def _sweep(self) -> None:
-        now = self.clock.now_ms()
-        removed = await self.store.write(lambda db: table.remove_expired(db, now))
-        self.metrics.expired.inc(removed)
-        if not removed:
-            await self.store.write(table.forget_empty_owners)
         self.subscriptions.sweep()
+        removed = _SWEEP_ROWS
+        while removed == _SWEEP_ROWS:
+            now = self.clock.now_ms()
+            removed = await self.store.write(lambda db: table.remove_expired(db, now, _SWEEP_ROWS))  # noqa: B023
+            self.metrics.expired.inc(removed)
+        seen = self._owners_seen
+        self._owners_seen = await self.store.write(lambda db: table.forget_empty_owners(db, seen))
 
     def status(self) -> dict[str, object]:
         """How the node stands, without identifiers of others: for `/healthz`, `service.get_stats` and the CLI."""

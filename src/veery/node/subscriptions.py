@@ -7,8 +7,7 @@ held for it is dropped, so that nobody can listen in by naming another's id (15.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from veery.errors import Unreachable
@@ -16,7 +15,7 @@ from veery.network.queue_links import Sender
 from veery.node.message_table import StoredMessage
 from veery.node.view import NodeView
 from veery.protocol import bt
-from veery.protocol.constants import SUBSCRIPTION_LIFE_S
+from veery.protocol.constants import NO_SWARM, SECOND_MS, SUBSCRIPTION_LIFE_S
 from veery.protocol.storage_rpc.encoding import Encoding
 from veery.protocol.storage_rpc.notifications import (
     SUCCESS,
@@ -47,7 +46,7 @@ Tell = Callable[[Sender, bytes, bytes], None]  # raises Unreachable
 
 @dataclass(slots=True)
 class Watch:
-    """One caller's subscription to one account, until a time of the view's clock in ms."""
+    """One caller's subscription to one account, until a time of the table's clock."""
 
     sender: Sender
     subscription: Subscription
@@ -55,18 +54,22 @@ class Watch:
 
 
 class Subscriptions:
-    """The table of subscriptions. most: in all; most_each: of one caller."""
+    """The table of subscriptions. most: in all; most_each: of one caller; ticks_ms: a clock that never jumps."""
 
-    def __init__(self, view: NodeView, tell: Tell, *, most: int, most_each: int) -> None:
+    def __init__(self, view: NodeView, tell: Tell, *, most: int, most_each: int, ticks_ms: Callable[[], int]) -> None:
         self._view = view
         self._tell = tell
         self._most = most
         self._most_each = most_each
+        self._ticks_ms = ticks_ms
         self._watches: dict[bytes, dict[Caller, Watch]] = {}
-        self._held: Counter[Caller] = Counter()
+        self._accounts: dict[Caller, set[bytes]] = {}  # what each caller watches
+        self._callers: dict[bytes | None, set[Caller]] = {}  # by routing id
+        self._count = 0
+        self._ring: tuple[Sequence[int], int] = ((), NO_SWARM)
 
     def __len__(self) -> int:
-        return self._held.total()
+        return self._count
 
     # -- subscribing -------------------------------------------------------------------------------------------
 
@@ -109,13 +112,15 @@ class Subscriptions:
         watchers = self._watches.setdefault(subscription.account, {})
         known = watchers.get(caller)
         if known is None:
-            if self._held[caller] >= self._most_each or len(self) >= self._most:
+            if len(self._accounts.get(caller, ())) >= self._most_each or self._count >= self._most:
                 if not watchers:
                     del self._watches[subscription.account]
                 raise MonitorRefused(MonitorCode.BAD_ARGUMENTS, "too many subscriptions")
-            self._held[caller] += 1
+            self._count += 1
+            self._accounts.setdefault(caller, set()).add(subscription.account)
+            self._callers.setdefault(sender.routing_id, set()).add(caller)
         merged = subscription if known is None else known.subscription.merged(subscription)
-        watchers[caller] = Watch(sender, merged, self._view.now_ms() + SUBSCRIPTION_LIFE_S * 1000)
+        watchers[caller] = Watch(sender, merged, self._ticks_ms() + SUBSCRIPTION_LIFE_S * SECOND_MS)
 
     # -- telling -----------------------------------------------------------------------------------------------
 
@@ -124,7 +129,7 @@ class Subscriptions:
         watchers = self._watches.get(message.account)
         if not watchers:
             return
-        now = self._view.now_ms()
+        now = self._ticks_ms()
         for caller, watch in [*watchers.items()]:
             if watch.until_ms <= now:
                 self._drop(message.account, caller)
@@ -133,6 +138,11 @@ class Subscriptions:
 
     def swarms_changed(self) -> None:
         """End the subscriptions of accounts that are not held here any more, saying where they are now."""
+        snapshot, own = self._view.snapshot, self._view.own_swarm
+        ring: tuple[Sequence[int], int] = (() if snapshot is None else snapshot.ring.ids, own)
+        if ring == self._ring:
+            return
+        self._ring = ring
         for account in [account for account in self._watches if not self._view.holds(account)]:
             body = encode_monitor_ended(MonitorEnded(account, details=self._swarm(account)))
             for caller, watch in [*self._watches[account].items()]:
@@ -150,13 +160,13 @@ class Subscriptions:
 
     def route_taken(self, routing_id: bytes) -> None:
         """A routing id came with another key: forget all that was held for it."""
-        for account, watchers in [*self._watches.items()]:
-            for caller in [caller for caller in watchers if caller[1] == routing_id]:
+        for caller in [*self._callers.get(routing_id, ())]:
+            for account in [*self._accounts[caller]]:
                 self._drop(account, caller)
 
     def sweep(self) -> None:
         """Forget what has run out."""
-        now = self._view.now_ms()
+        now = self._ticks_ms()
         for account, watchers in [*self._watches.items()]:
             for caller in [caller for caller, watch in watchers.items() if watch.until_ms <= now]:
                 self._drop(account, caller)
@@ -165,11 +175,16 @@ class Subscriptions:
         watchers = self._watches.get(account, {})
         if watchers.pop(caller, None) is None:
             return
-        self._held[caller] -= 1
-        if not self._held[caller]:
-            del self._held[caller]
+        self._count -= 1
         if not watchers:
             del self._watches[account]
+        self._accounts[caller].discard(account)
+        if not self._accounts[caller]:
+            del self._accounts[caller]
+            _, routing_id, _ = caller
+            self._callers[routing_id].discard(caller)
+            if not self._callers[routing_id]:
+                del self._callers[routing_id]
 
 
 def _caller(sender: Sender) -> Caller:
