@@ -65,7 +65,7 @@ class MessageStore:
 
     async def put(self, message: StoredMessage) -> StoreResult:
         """Store one message; `on_stored` is told when it is new."""
-        kept = await self._writer.run(lambda db: table.store(db, message))
+        kept = await self._writer.run_joined(table.store_many, message)
         if kept.inserted:
             self.on_stored(message)
         return kept

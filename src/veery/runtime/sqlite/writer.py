@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Self, TypeVar
 
@@ -23,6 +23,7 @@ from veery.runtime.sqlite.connect import Connection
 from veery.runtime.sqlite.faults import mapped
 from veery.runtime.sqlite.group import Call, run_group
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 _WAITING_MAX: Final = 10_000  # callers
@@ -92,15 +93,20 @@ class WriterThread:
         errors as leaves of DatabaseFault), WriterFull, WriterClosed. A caller that is cancelled before the group began
         has written nothing; later, the writes stand.
         """
-        if not self._accepting:
-            raise WriterClosed("the writer does not run")
-        if self._waiting >= self._waiting_max:
-            raise WriterFull(f"{self._waiting} writes wait already")
+        self._admit()
         answer: asyncio.Future[T] = self._loop.create_future()
-        if not self._turn:
-            self._loop.call_soon(self._hand_over)
-        self._turn.append(Call(work, answer))
-        self._waiting += 1
+        self._take(Call(work, answer))
+        return await answer
+
+    async def run_joined(self, join: Callable[[Connection, Sequence[A]], Sequence[T]], argument: A) -> T:
+        """As `run`, for small writes that come in numbers: those with the same `join` are run as one.
+
+        `join(connection, arguments)` gives a result for each argument; it may get this one alone, also a second time
+        after it raised, and then everything that it did was undone.
+        """
+        self._admit()
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._take(Call.joined(join, argument, answer))
         return await answer
 
     async def close(self) -> None:
@@ -119,6 +125,18 @@ class WriterThread:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+    def _admit(self) -> None:
+        if not self._accepting:
+            raise WriterClosed("the writer does not run")
+        if self._waiting >= self._waiting_max:
+            raise WriterFull(f"{self._waiting} writes wait already")
+
+    def _take(self, call: Call) -> None:
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(call)
+        self._waiting += 1
 
     def _hand_over(self) -> None:
         if self._turn:
