@@ -12,7 +12,7 @@ from typing import Protocol
 
 from veery.errors import RuntimeFault
 from veery.node.outcome import Outcome
-from veery.node.reads import Reads
+from veery.node.reads import Reads, Room
 from veery.node.view import NodeView
 from veery.protocol.storage_rpc import meta
 from veery.protocol.storage_rpc.answers import (
@@ -87,10 +87,13 @@ class Dispatcher:
             return Outcome.refused(error), encoding
         return await self.run(request, encoding), encoding
 
-    async def run(self, request: Request, encoding: Encoding = Encoding.JSON) -> Outcome:
-        """Answer a parsed request. Never raises for what a client sent; a database that fails is a 500."""
+    async def run(self, request: Request, encoding: Encoding = Encoding.JSON, room: Room | None = None) -> Outcome:
+        """Answer a parsed request. Never raises for what a client sent; a database that fails is a 500.
+
+        room: shared by the requests of one answer.
+        """
         try:
-            return await self._run(request, encoding)
+            return await self._run(request, encoding, Room() if room is None else room)
         except RpcError as error:
             return Outcome.refused(error)
         except RuntimeFault as error:
@@ -104,10 +107,10 @@ class Dispatcher:
         revoked = self._reads.revoked(request.account) if subaccount_token(request) is not None else frozenset()
         check_request(request, self._view.now_ms(), forwarded=forwarded, revoked=revoked)
 
-    async def _run(self, request: Request, encoding: Encoding) -> Outcome:
+    async def _run(self, request: Request, encoding: Encoding, room: Room) -> Outcome:
         if isinstance(request, Signed):
             self.check(request)
-            return await self._signed(request, encoding)
+            return await self._signed(request, encoding, room)
         match request:
             case Info():
                 now = self._view.now_ms()
@@ -121,14 +124,14 @@ class Dispatcher:
             case OxendRequest():
                 return self._registry.ask(request.endpoint, dict(request.params))
             case Batch() | Sequence():
-                return await self._several(request, encoding)
+                return await self._several(request, encoding, room)
             case IfElse():
-                return await self._ifelse(request, encoding)
+                return await self._ifelse(request, encoding, room)
 
-    async def _signed(self, request: Signed, encoding: Encoding) -> Outcome:
+    async def _signed(self, request: Signed, encoding: Encoding, room: Room) -> Outcome:
         match request:
             case Retrieve():
-                return Outcome(CODE_OK, self._reads.retrieve(request).body(encoding))
+                return Outcome(CODE_OK, self._reads.retrieve(request, room).body(encoding))
             case GetExpiries():
                 return Outcome(CODE_OK, self._reads.expiries(request).body(encoding))
             case RevokedSubaccounts():
@@ -136,25 +139,25 @@ class Dispatcher:
             case _:
                 return await self._work.run(request)
 
-    async def _several(self, request: Batch | Sequence, encoding: Encoding) -> Outcome:
+    async def _several(self, request: Batch | Sequence, encoding: Encoding, room: Room) -> Outcome:
         results: list[Outcome] = []
         if isinstance(request, Batch):
-            results += await asyncio.gather(*(self.run(each, encoding) for each in request.requests))
+            results += await asyncio.gather(*(self.run(each, encoding, room) for each in request.requests))
         else:
             for each in request.requests:
-                results.append(await self.run(each, encoding))
+                results.append(await self.run(each, encoding, room))
                 if not meta.goes_on(results[-1].code):
                     break
         answer = ListAnswer(tuple(SubAnswer(each.code, each.body) for each in results))
         return Outcome(CODE_OK, answer.body(encoding))
 
-    async def _ifelse(self, request: IfElse, encoding: Encoding) -> Outcome:
+    async def _ifelse(self, request: IfElse, encoding: Encoding, room: Room) -> Outcome:
         view = self._view
         condition = request.conditions.hold(view.hardfork, view.version, view.height)
         branch = request.branch(condition)
         result = None
         if branch is not None:
-            outcome = await self.run(branch, encoding)
+            outcome = await self.run(branch, encoding, room)
             result = SubAnswer(outcome.code, outcome.body)
         answer = IfElseAnswer(view.hardfork, view.version, view.height, condition, result)
         return Outcome(CODE_OK, answer.body(encoding))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from veery.node import message_table as table
 from veery.node.view import NodeView
+from veery.protocol.constants import RETRIEVE_MAX
 from veery.protocol.storage_rpc.answers import ExpiriesAnswer, RetrieveAnswer, RevokedAnswer, StoredMessage
 from veery.protocol.storage_rpc.namespaces import is_testing
 from veery.protocol.storage_rpc.requests import GetExpiries, Retrieve, RevokedSubaccounts
@@ -24,6 +26,14 @@ class Reader(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Room:
+    """What one answer has left for messages, in counted bytes. The retrieves of one batch share it: each takes its
+    first message whatever is left, and tells `more`. Without it, 20 retrieves make an answer of 200 MB (04.7)."""
+
+    left: int = RETRIEVE_MAX
+
+
 class Reads:
     """Answers reading requests that were checked."""
 
@@ -31,12 +41,14 @@ class Reads:
         self._view = view
         self._store = store
 
-    def retrieve(self, request: Retrieve) -> RetrieveAnswer:
-        """Messages after the cursor, as many as the request's window takes (04.6.2)."""
-        window = RetrieveWindow(request)
+    def retrieve(self, request: Retrieve, room: Room) -> RetrieveAnswer:
+        """Messages after the cursor, as many as the request's window takes and there is room for (04.6.2)."""
+        window = RetrieveWindow(request, room.left)
+        offered = window.size_left
         messages: tuple[StoredMessage, ...] = ()
         if not is_testing(request.namespace):
             messages = self._store.read(lambda db: tuple(_windowed(db, request, window)))
+        room.left = max(0, room.left - (offered - window.size_left))
         return RetrieveAnswer(messages, window.more, t=self._view.now_ms(), hf=self._view.hardfork)
 
     def expiries(self, request: GetExpiries) -> ExpiriesAnswer:

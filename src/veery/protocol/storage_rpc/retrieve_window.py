@@ -32,7 +32,7 @@ def size_limit(max_size: int | None, max_count: int | None) -> int:
 
 
 class RetrieveWindow:
-    """Takes messages in order until a limit is reached.
+    """Takes messages in order until a limit is reached. most: counted bytes that are left for it, besides its limits.
 
     A node asks `take` with the data's size of each waiting message in turn and stops at the first refusal, which sets
     `more`.
@@ -40,8 +40,8 @@ class RetrieveWindow:
 
     __slots__ = ("count_left", "more", "size_left", "taken")
 
-    def __init__(self, request: Retrieve) -> None:
-        self.size_left = size_limit(request.max_size, request.max_count)
+    def __init__(self, request: Retrieve, most: int = RETRIEVE_MAX) -> None:
+        self.size_left = min(most, size_limit(request.max_size, request.max_count))
         self.count_left = max(1, request.max_count) if request.max_count else None
         self.taken = 0
         self.more = False
