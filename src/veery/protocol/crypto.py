@@ -9,20 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import struct
 from collections.abc import Callable
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import padding as block_padding
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.algorithms import AES, ChaCha20
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from veery.errors import Misuse, Rejected
-from veery.protocol.constants import KEY_SIZE, SEALED_BOX_OVERHEAD, SIGNATURE_SIZE
+from veery.protocol.constants import (
+    KEY_SIZE,
+    MLKEM_CIPHERTEXT_SIZE,
+    MLKEM_PUBLIC_SIZE,
+    MLKEM_SEED_SIZE,
+    SEALED_BOX_OVERHEAD,
+    SIGNATURE_SIZE,
+)
 
 RandomBytes = Callable[[int], bytes]  # gives n random bytes; `secrets.token_bytes` outside of tests
 
@@ -261,3 +270,139 @@ def box_open(own_public: bytes, own_secret: bytes, sealed: bytes) -> bytes:
         return bytes(bindings.crypto_box_seal_open(sealed, own_public, own_secret))
     except (CryptoError, RuntimeError):
         raise CryptoFailed("the sealed box does not open with this key") from None
+
+
+# -- protocol v2 (06.2) ----------------------------------------------------------------------------------------
+
+Encapsulate = Callable[[bytes], tuple[bytes, bytes]]  # as `mlkem_encapsulate`
+
+_CHACHA_CONSTANTS: Final = struct.unpack("<4I", b"expand 32-byte k")
+
+
+def shake256(size: int, *parts: bytes) -> bytes:
+    """SHAKE256 of the joined parts: `size` bytes."""
+    return hashlib.shake_256(b"".join(parts)).digest(size)
+
+
+def sha3_256(*parts: bytes) -> bytes:
+    """SHA3-256 of the joined parts: 32 bytes."""
+    return hashlib.sha3_256(b"".join(parts)).digest()
+
+
+def xor(left: bytes, right: bytes) -> bytes:
+    """The exclusive or of two strings of equal length. Raises Misuse for others."""
+    if len(left) != len(right):
+        raise Misuse("only strings of equal length are combined")
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))
+
+
+def xchacha_stream(key: bytes, nonce: bytes, data: bytes) -> bytes:
+    """Raw XChaCha20, block counter from 0: encrypts and decrypts, as long as the data. NOT authenticated.
+
+    Nonce 24 bytes. A key and nonce must never serve for two texts.
+    """
+    _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
+    return _chacha_stream(_hchacha(key, nonce[:16]), bytes(8) + nonce[16:], data)
+
+
+def _chacha_stream(key: bytes, counter_and_nonce: bytes, data: bytes) -> bytes:
+    return Cipher(ChaCha20(_sized(key, KEY_SIZE, "a ChaCha20 key"), counter_and_nonce), None).encryptor().update(data)
+
+
+def _hchacha(key: bytes, nonce: bytes) -> bytes:
+    # HChaCha20 is the first and last row of a ChaCha20 block without the addition of the initial state, and those two
+    # rows of it are public: constants and nonce. So the block is the library's, and only they are taken off.
+    block = struct.unpack("<16I", _chacha_stream(key, nonce, bytes(64)))
+    initial = (*_CHACHA_CONSTANTS, *struct.unpack("<4I", nonce))
+    rows = block[:4] + block[12:]
+    return struct.pack("<8I", *((word - start) % 2**32 for word, start in zip(rows, initial, strict=True)))
+
+
+def mlkem_public(seed64: bytes) -> bytes:
+    """ML-KEM-768 public key, 1184 bytes, of a key seed (d and z)."""
+    return _mlkem_private(seed64).public_key().public_bytes_raw()
+
+
+def mlkem_encapsulate(public: bytes) -> tuple[bytes, bytes]:
+    """ML-KEM-768: a fresh shared secret (32 bytes) and its ciphertext (1088 bytes) for a public key.
+
+    The one function here that is not deterministic: OpenSSL draws the randomness and takes none. Callers take an
+    `Encapsulate` as an argument, so that known answers can be checked. Raises CryptoFailed for a key that is none.
+    """
+    if len(public) != MLKEM_PUBLIC_SIZE:
+        raise CryptoFailed("an ML-KEM key of a wrong size", kind="protocol.crypto.kem")
+    try:
+        return MLKEM768PublicKey.from_public_bytes(public).encapsulate()
+    except ValueError:
+        raise CryptoFailed("the ML-KEM key is none", kind="protocol.crypto.kem") from None
+
+
+def mlkem_decapsulate(seed64: bytes, ciphertext: bytes) -> bytes:
+    """The shared secret of a ciphertext, 32 bytes. Any 1088 bytes give one: only what it opens proves it right.
+
+    Raises CryptoFailed for other sizes.
+    """
+    if len(ciphertext) != MLKEM_CIPHERTEXT_SIZE:
+        raise CryptoFailed("an ML-KEM ciphertext of a wrong size", kind="protocol.crypto.kem")
+    return _mlkem_private(seed64).decapsulate(ciphertext)
+
+
+def _mlkem_private(seed64: bytes) -> MLKEM768PrivateKey:
+    return MLKEM768PrivateKey.from_seed_bytes(_sized(seed64, MLKEM_SEED_SIZE, "an ML-KEM seed"))
+
+
+def argon2id(size: int, password: bytes, salt: bytes, *, ops: int, memory: int) -> bytes:
+    """Argon2id v1.3, one lane: `size` bytes. Salt 16 bytes; memory in bytes, which are held while it runs."""
+    _sized(salt, bindings.crypto_pwhash_SALTBYTES, "an Argon2 salt")
+    algorithm = bindings.crypto_pwhash_ALG_ARGON2ID13
+    return bytes(bindings.crypto_pwhash_alg(size, password, salt, ops, memory, algorithm))
+
+
+# -- files: secret streams, and hashing piece by piece (09) ----------------------------------------------------
+
+_TAG_MESSAGE: Final = bindings.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
+_TAG_FINAL: Final = bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL
+_STREAM_OVERHEAD: Final = bindings.crypto_secretstream_xchacha20poly1305_ABYTES
+
+
+def blake2b_pieces(size: int, *, key: bytes = b"", person: bytes = b"", salt: bytes = b"") -> hashlib.blake2b:
+    """BLAKE2b that takes its input by `update` and gives `size` bytes by `digest`. Salt up to 16 bytes."""
+    return hashlib.blake2b(digest_size=size, key=key, person=person, salt=salt)
+
+
+def ed25519_is_point(public: bytes) -> bool:
+    """Whether a key is a canonical point of the main subgroup, not of small order."""
+    return len(public) == KEY_SIZE and bool(bindings.crypto_core_ed25519_is_valid_point(public))
+
+
+class SecretStream:
+    """libsodium's secretstream (XChaCha20-Poly1305) with a given header, for either direction but never both.
+
+    A key and header must never serve for two texts: the caller draws them at random or by hashing the text (09.4.1).
+    """
+
+    __slots__ = ("_state",)
+
+    def __init__(self, key: bytes, header: bytes) -> None:
+        _sized(key, KEY_SIZE, "a stream key")
+        _sized(header, bindings.crypto_secretstream_xchacha20poly1305_HEADERBYTES, "a stream header")
+        self._state = bindings.crypto_secretstream_xchacha20poly1305_state()
+        # The reader's initialiser gives the very state of the writer, and takes the header instead of drawing it.
+        bindings.crypto_secretstream_xchacha20poly1305_init_pull(self._state, header, key)
+
+    def push(self, plaintext: bytes, *, final: bool) -> bytes:
+        """Encrypt the next message: 17 bytes longer. final: it is the last one."""
+        tag = _TAG_FINAL if final else _TAG_MESSAGE
+        return bytes(bindings.crypto_secretstream_xchacha20poly1305_push(self._state, plaintext, None, tag))
+
+    def pull(self, ciphertext: bytes) -> tuple[bytes, bool]:
+        """Open the next message; whether it says that it is the last. Raises CryptoFailed."""
+        if len(ciphertext) < _STREAM_OVERHEAD:
+            raise CryptoFailed("the ciphertext is too short", kind="protocol.crypto.short")
+        try:
+            plaintext, tag = bindings.crypto_secretstream_xchacha20poly1305_pull(self._state, ciphertext, None)
+        except (CryptoError, RuntimeError):
+            raise CryptoFailed("the ciphertext does not open with this key") from None
+        if tag not in (_TAG_MESSAGE, _TAG_FINAL):
+            raise CryptoFailed("the message of the stream has an unknown tag", kind="protocol.crypto.tag")
+        return bytes(plaintext), tag == _TAG_FINAL
