@@ -1,0 +1,120 @@
+"""Messages, events and conversations as lines for people. What programs get is the engine's JSON, unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from veery.cli.text import ago, clock_time, count, duration, one_line, printable, size, state_words
+from veery.secret import shorten
+
+Json: TypeAlias = Mapping[str, Any]
+CONVERSATION_HEAD: Final = ("NAME", "UNREAD", "LAST", "ACCOUNT ID")
+REQUEST_HEAD: Final = ("NAME", "MESSAGES", "LAST", "ACCOUNT ID")
+OUTBOX_HEAD: Final = ("MESSAGE", "STATE", "TRIES", "NEXT", "LAST ERROR")
+PATH_HEAD: Final = ("STATE", "AGE", "FAILURES", "HOPS")
+_ME: Final = "you"
+_INDENT: Final = "    "
+
+
+def message_lines(message: Json, names: Mapping[str, str]) -> list[str]:
+    """A stored message: one line of facts, then what was written. names: conversation or sender to title."""
+    own = message["direction"] == "out"
+    who = _ME if own else name_of(str(message["sender"]), names)
+    facts = [f"#{message['id']}", clock_time(int(message["sent_at"])), who]
+    if own:
+        facts.append(f"({state_words(message)})")
+    if message.get("expires") is not None:
+        facts.append(f"(disappears {clock_time(int(message['expires']))})")
+    if message.get("deleted"):
+        return [" ".join([*facts, "(deleted)"])]
+    lines = [" ".join(facts)]
+    quote = message.get("quote")
+    if quote:
+        quoted = name_of(str(quote["sender"]), names)
+        lines.append(f"{_INDENT}> answers {quoted}, {clock_time(int(quote['sent_at']))}")
+    lines += body_lines(message)
+    reactions = message.get("reactions") or ()
+    if reactions:
+        lines.append(_INDENT + " ".join(printable(str(each["emoji"])) for each in reactions))
+    return lines
+
+
+def body_lines(message: Json) -> list[str]:
+    """The text and the attachments of a message, indented."""
+    kind = message.get("kind") or message.get("notice") or "text"
+    text = str(message.get("text") or "")
+    lines = [f"{_INDENT}{line}" for line in printable(text, lines=True).split("\n")] if text else []
+    lines += [f"{_INDENT}[{attachment_words(each)}]" for each in message.get("attachments") or ()]
+    return lines or [f"{_INDENT}[{printable(str(kind)).replace('_', ' ')}]"]
+
+
+def attachment_words(attachment: Json) -> str:
+    """Name and size of an attachment."""
+    name = one_line(str(attachment.get("name") or "")) or one_line(str(attachment.get("content_type") or "file"))
+    return f"{name}, {size(int(attachment['size']))}" if attachment.get("size") else name
+
+
+def event_lines(event: Json, names: Mapping[str, str], now: int) -> list[str]:
+    """An event as it comes; empty for those that tell a person nothing."""
+    kind = event["event"]
+    if kind in ("message", "notice"):
+        who = _ME if event["direction"] == "out" else name_of(str(event["sender"]), names)
+        request = " (message request)" if event.get("request") else ""
+        place = "" if event["direction"] == "in" else f" to {name_of(str(event['conversation']), names)}"
+        head = f"{clock_time(int(event['sent_at']))} {who}{place}{request}"
+        return [head, *body_lines(event)]
+    if kind == "state" and event["state"] == "failed":
+        return [f"message #{event['id']} {state_words(event)}"]
+    if kind == "gap":
+        return [f"events up to {event['seq']} were removed before they were read here"]
+    return []
+
+
+def conversation_row(conversation: Json, now: int) -> tuple[str, ...]:
+    """One row of the list of conversations."""
+    marks = [word for word in ("pinned", "hidden", "blocked") if conversation.get(word)]
+    title = "Note to self" if conversation.get("note_to_self") else one_line(str(conversation["title"]))
+    name = f"{title} ({', '.join(marks)})" if marks else title
+    unread = str(conversation["unread"] or "")
+    return name, unread, ago(conversation["active_at"], now), str(conversation["id"])
+
+
+def name_of(account: str, names: Mapping[str, str]) -> str:
+    """What a person calls an account: its name, and a piece of its ID so that no other can pass for it."""
+    known = names.get(account)
+    return shorten(account) if known is None else f"{one_line(known)} ({account[:6]}…)"
+
+
+def titles(conversations: Sequence[Json]) -> dict[str, str]:
+    """The names of conversations that have one, by id."""
+    return {str(each["id"]): str(each["title"]) for each in conversations if each.get("name") or each.get("nickname")}
+
+
+def outbox_row(copy: Json, now: int) -> tuple[str, ...]:
+    """One row of the outbox."""
+    number = "" if copy.get("message") is None else f"#{copy['message']}"
+    state = str(copy.get("state") or ("sealed" if copy.get("sealed") else "queued"))
+    due = copy.get("next_attempt_at")
+    wait = "" if due is None else "now" if due <= now else f"in {duration((due - now) / 1_000)}"
+    return number, state, str(copy.get("attempts", "")), wait, str(copy.get("last_error") or "")
+
+
+def path_row(path: Json) -> tuple[str, ...]:
+    """One row of the paths."""
+    hops = " > ".join(f"{hop['ip']}" for hop in path["hops"])
+    return str(path["state"]), duration(float(path["age_s"])), str(path["failures"]), hops
+
+
+def step_line(step: Json) -> str:
+    """One step of the walk of the doctor."""
+    mark = "ok  " if step["ok"] else "FAIL"
+    return f"{mark}  {step['name']:<10} {printable(str(step['detail']))}"
+
+
+def stored_words(fields: Json) -> str:
+    """What `send` says at the end."""
+    if fields.get("stored_on") and fields.get("swarm_size"):
+        nodes = count(int(fields["swarm_size"]), "node")
+        return f"stored on {fields['stored_on']} of {nodes}"
+    return state_words(fields)

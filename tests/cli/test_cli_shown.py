@@ -1,0 +1,149 @@
+"""Messages, events and conversations as people see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from veery.cli.shown import (
+    attachment_words,
+    conversation_row,
+    event_lines,
+    message_lines,
+    name_of,
+    outbox_row,
+    step_line,
+    stored_words,
+    titles,
+)
+
+ALICE, BOB = "05" + "a1" * 32, "05" + "b2" * 32
+NOW = 1_764_000_000_000
+NAMES = {ALICE: "Alice"}
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    """A message of Alice's as the engine shows it."""
+    return {
+        "id": 7,
+        "conversation": ALICE,
+        "sender": ALICE,
+        "text": "hello",
+        "sent_at": NOW,
+        "received_at": NOW,
+        "hash": "h",
+        "protocol": "v1",
+        "attachments": [],
+        "expires": None,
+        "direction": "in",
+        "request": False,
+        "kind": "text",
+        "state": "received",
+        "reason": None,
+        "stored_on": None,
+        "swarm_size": None,
+        "deleted": None,
+        "quote": None,
+        "reactions": [],
+        **changes,
+    }
+
+
+def test_an_incoming_message() -> None:
+    assert message_lines(message(), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…)", "    hello"]
+    assert message_lines(message(), {})[0] == "#7 2025-11-24 16:00 05a1a1…a1a1"
+
+
+def test_an_own_message_tells_its_fate() -> None:
+    own = message(direction="out", sender=BOB, state="stored", stored_on=5, swarm_size=7)
+    assert message_lines(own, NAMES)[0] == "#7 2025-11-24 16:00 you (stored on 5 of 7)"
+
+
+def test_lines_of_a_message_stay_and_controls_do_not() -> None:
+    assert message_lines(message(text="one\ntwo\x1b[2J"), NAMES)[1:] == ["    one", "    two\\x1b[2J"]
+
+
+def test_what_belongs_to_a_message() -> None:
+    lines = message_lines(
+        message(
+            text="",
+            expires=NOW + 60_000,
+            quote={"sender": BOB, "sent_at": NOW},
+            reactions=[{"emoji": "👍", "sender": BOB}],
+            attachments=[{"name": "a\nb.png", "content_type": "image/png", "size": 2_048}],
+        ),
+        NAMES,
+    )
+    assert lines == [
+        "#7 2025-11-24 16:00 Alice (05a1a1…) (disappears 2025-11-24 16:01)",
+        "    > answers 05b2b2…b2b2, 2025-11-24 16:00",
+        "    [a b.png, 2.0 KiB]",
+        "    👍",
+    ]
+    assert message_lines(message(deleted="everywhere"), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…) (deleted)"]
+    assert message_lines(message(kind="timer_changed", text=""), NAMES)[1] == "    [timer changed]"
+
+
+def test_events() -> None:
+    event = {"event": "message", **message(request=True)}
+    assert event_lines(event, NAMES, NOW) == ["2025-11-24 16:00 Alice (05a1a1…) (message request)", "    hello"]
+    failed = {"event": "state", "id": 7, "state": "failed", "reason": "network.clock"}
+    assert event_lines(failed, NAMES, NOW) == ["message #7 failed: network.clock"]
+    assert event_lines({"event": "state", "id": 7, "state": "sealed"}, NAMES, NOW) == []
+    assert event_lines({"event": "something new"}, NAMES, NOW) == []
+    assert event_lines({"event": "gap", "seq": 9}, NAMES, NOW) == [
+        "events up to 9 were removed before they were read here"
+    ]
+
+
+def test_conversations() -> None:
+    row = {
+        "id": ALICE,
+        "title": "Alice\x1b",
+        "name": "Alice",
+        "nickname": "",
+        "pinned": True,
+        "blocked": True,
+        "unread": 0,
+        "active_at": NOW - 120_000,
+    }
+    assert conversation_row(row, NOW) == ("Alice\\x1b (pinned, blocked)", "", "2 min ago", ALICE)
+    assert conversation_row({**row, "note_to_self": True, "unread": 2, "pinned": 0, "blocked": 0}, NOW)[:2] == (
+        "Note to self",
+        "2",
+    )
+    assert titles([row, {**row, "id": BOB, "name": "", "title": "05b2…"}]) == {ALICE: "Alice\x1b"}
+
+
+def test_nobody_passes_for_another() -> None:
+    assert name_of(BOB, {BOB: "Alice (05a1a1…)\u202e"}) == "Alice (05a1a1…)\\u202e (05b2b2…)"
+
+
+def test_attachments_without_a_name() -> None:
+    assert attachment_words({"name": "", "content_type": "image/png", "size": 0}) == "image/png"
+
+
+def test_outbox_rows() -> None:
+    copy = {"message": 4, "sealed": True, "attempts": 3, "next_attempt_at": NOW + 90_000, "last_error": "network"}
+    assert outbox_row(copy, NOW) == ("#4", "sealed", "3", "in 1 min", "network")
+    assert outbox_row({**copy, "message": None, "next_attempt_at": NOW - 1, "sealed": False}, NOW)[:4] == (
+        "",
+        "queued",
+        "3",
+        "now",
+    )
+
+
+def test_ends() -> None:
+    assert stored_words({"state": "stored", "stored_on": 5, "swarm_size": 7}) == "stored on 5 of 7 nodes"
+    assert stored_words({"state": "queued"}) == "queued"
+    assert step_line({"ok": False, "name": "guard", "detail": "no answer\x07"}) == "FAIL  guard      no answer\\x07"
