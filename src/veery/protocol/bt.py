@@ -18,7 +18,7 @@ from veery.protocol.constants import BT_DEPTH_MAX, BT_ITEMS_MAX
 Value: TypeAlias = "int | bytes | list[Value] | dict[bytes, Value]"
 Encodable: TypeAlias = "int | bytes | str | Sequence[Encodable] | Mapping[bytes, Encodable] | Mapping[str, Encodable]"
 
-_DIGITS = b"0123456789"
+_ZERO, _NINE, _INTEGER, _LIST, _DICT, _END = b"09ilde"
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 _LENGTH_DIGITS_MAX = 10
 
@@ -102,24 +102,24 @@ class _Reader:
         self.items += 1
         if self.items > BT_ITEMS_MAX:
             raise BtMalformed("too many values", kind="protocol.bt.count")
-        lead = self.data[self.at : self.at + 1]
-        if lead == b"":
+        if self.at >= len(self.data):
             raise BtMalformed("the value ends too early", kind="protocol.bt.truncated")
-        if lead in _DIGITS:
+        lead = self.data[self.at]
+        if _ZERO <= lead <= _NINE:
             return self.string()
-        if lead == b"i":
+        if lead == _INTEGER:
             return self.integer()
-        if lead not in b"ld":
+        if lead not in (_LIST, _DICT):
             raise BtMalformed("no value begins with this byte", kind="protocol.bt.lead")
         if depth >= BT_DEPTH_MAX:
             raise BtMalformed("values nest too deep", kind="protocol.bt.depth")
         self.at += 1
-        return self.items_of_list(depth) if lead == b"l" else self.items_of_dict(depth)
+        return self.items_of_list(depth) if lead == _LIST else self.items_of_dict(depth)
 
     def ends(self) -> bool:
         if self.at >= len(self.data):
             raise BtMalformed("the value ends too early", kind="protocol.bt.truncated")
-        if self.data[self.at] != ord("e"):
+        if self.data[self.at] != _END:
             return False
         self.at += 1
         return True
@@ -135,22 +135,23 @@ class _Reader:
         last: bytes | None = None
         while not self.ends():
             key = self.string()
-            if key in found or (not self.lenient and last is not None and key < last):
+            if key in found if self.lenient else last is not None and key <= last:
                 raise BtMalformed("dict keys must be unique and in byte order", kind="protocol.bt.order")
             last = key
             found[key] = self.value(depth + 1)
         return found
 
     def string(self) -> bytes:
-        colon = self.data.find(b":", self.at, self.at + _LENGTH_DIGITS_MAX + 1)
-        digits = self.data[self.at : colon] if colon >= 0 else b""
-        if not digits.isdigit() or self.padded(digits):
+        data, at = self.data, self.at
+        colon = data.find(b":", at, at + _LENGTH_DIGITS_MAX + 1)
+        digits = data[at:colon] if colon >= 0 else b""
+        if not digits.isdigit() or (digits[0] == _ZERO and self.padded(digits)):
             raise BtMalformed("a string must begin with its length and a colon", kind="protocol.bt.length")
         end = colon + 1 + int(digits)
-        if end > len(self.data):
+        if end > len(data):
             raise BtMalformed("the string ends too early", kind="protocol.bt.truncated")
         self.at = end
-        return self.data[colon + 1 : end]
+        return data[colon + 1 : end]
 
     def padded(self, digits: bytes) -> bool:
         return not self.lenient and len(digits) > 1 and digits[:1] == b"0"
