@@ -22,6 +22,7 @@ class Metrics:
         self.seconds = Counter(
             "veery_request_seconds_total", "Time spent on answers over HTTPS", ["path"], registry=self.registry
         )
+        self._observed: dict[tuple[str, int], tuple[Counter, Counter]] = {}
         self.stored = Counter("veery_messages_stored_total", "Messages newly stored", registry=self.registry)
         self.expired = Counter("veery_messages_expired_total", "Messages removed by expiry", registry=self.registry)
         self.missed = Counter("veery_members_missed_total", "Requests that a member missed", registry=self.registry)
@@ -35,8 +36,11 @@ class Metrics:
 
     def observe(self, path: str, code: int, seconds: float) -> None:
         """Count one answered request; unknown paths share one label."""
-        self.requests.labels(path, str(code)).inc()
-        self.seconds.labels(path).inc(seconds)
+        counters = self._observed.get((path, code))
+        if counters is None:  # kept: looking labels up takes longer than counting
+            counters = self._observed[path, code] = (self.requests.labels(path, str(code)), self.seconds.labels(path))
+        counters[0].inc()
+        counters[1].inc(seconds)
 
 
 class MetricsPort:

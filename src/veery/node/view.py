@@ -22,9 +22,25 @@ class NodeView:
         self.keys = keys
         self.version = version
         self.now_ms = now_ms
-        self.snapshot: Snapshot | None = None
+        self.snapshot = None
         self.synced = False
         self.stopping = False
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The newest node list; None before the first."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, found: Snapshot | None) -> None:
+        """Take another list, and look up once what every request asks: the own record, swarm and members."""
+        self._snapshot = found
+        self._own = own = None if found is None else found.by_ed25519(self.keys.ed25519)
+        self._own_swarm = own.swarm_id if own is not None and own.active else NO_SWARM
+        self._others: tuple[ServiceNode, ...] = ()
+        if found is not None and self._own_swarm != NO_SWARM:
+            members = found.members(self._own_swarm)
+            self._others = tuple(node for node in members if node is not own and node.contactable)
 
     # -- the network -------------------------------------------------------------------------------------------
 
@@ -61,28 +77,21 @@ class NodeView:
     @property
     def own(self) -> ServiceNode | None:
         """This node's record in the list."""
-        return self.node(self.keys.ed25519)
+        return self._own
 
     @property
     def own_swarm(self) -> int:
         """The swarm of this node; NO_SWARM while it has none."""
-        own = self.own
-        return own.swarm_id if own is not None and own.active else NO_SWARM
+        return self._own_swarm
 
     def holds(self, account: bytes) -> bool:
         """Whether an account (33 bytes) maps to this node's swarm."""
-        return (
-            self.snapshot is not None
-            and self.own_swarm != NO_SWARM
-            and self.snapshot.swarm_of(account) == self.own_swarm
-        )
+        found, own = self._snapshot, self._own_swarm
+        return found is not None and own != NO_SWARM and found.swarm_of(account) == own
 
     def others(self) -> tuple[ServiceNode, ...]:
         """The other members of this node's swarm that can be contacted (04.2.2)."""
-        if self.snapshot is None or self.own_swarm == NO_SWARM:
-            return ()
-        members = self.snapshot.members(self.own_swarm)
-        return tuple(node for node in members if node.ed25519 != self.keys.ed25519 and node.contactable)
+        return self._others
 
     def swarm_info(self, account: bytes) -> SwarmInfo:
         """The answer to get_swarm, and the body of a 421."""
