@@ -39,6 +39,7 @@ class Device:
     clock: ManualClock
     seed: int
     weather: Weather = calm
+    road_type: type[MemoryRoad] = MemoryRoad
     opened: int = 0
     clients: list[Client] = field(default_factory=list)
 
@@ -60,7 +61,7 @@ class Device:
         """Open the engine, as a new process would."""
         self.opened += 1
         random = insecure_randomness(1_000 * self.seed + self.opened)
-        road = MemoryRoad(self.swarm, lambda: self.weather(), seed=self.seed)
+        road = self.road_type(self.swarm, lambda: self.weather(), seed=self.seed)
         self.clients.append(await Client.open(self.profile, road=road, clock=self.clock, random=random))
         return self.client
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from veery.errors import Retry
 from veery.network.faults import NoAnswer, NoSwarm
 from veery.network.road import MemberAnswer, PathView, RoadStatus
 from veery.protocol.crypto import ed25519_from_seed, ed25519_public_to_x25519
@@ -249,18 +250,19 @@ class MemoryRoad:
         fate = self.weather()
         if fate is Fate.KILLED_BEFORE:
             raise Killed
+        retry = None if member is None else Retry.ELSEWHERE
         if fate is Fate.LOST:
-            raise NoAnswer("lost on the way")
+            raise NoAnswer("lost on the way", retry=retry)
         asked = self._member(member)
         if asked.down:
-            raise NoAnswer("the member does not answer")
+            raise NoAnswer("the member does not answer", retry=retry)
         self.calls.append(tuple(request.method for request in requests))
         self.requests += requests
         found = [self.swarm.answer(asked, write_call(each), repeats=fate is Fate.REPEATS) for each in requests]
         if fate is Fate.KILLED_AFTER:
             raise Killed
         if fate is Fate.ANSWER_LOST:
-            raise NoAnswer("the answer is lost")
+            raise NoAnswer("the answer is lost", retry=retry)
         return tuple(MemberAnswer(asked.node, code, body) for code, body in found)
 
     def _member(self, key: bytes | None) -> Member:
@@ -269,7 +271,7 @@ class MemoryRoad:
         for member in self.swarm.members:
             if member.key == key:
                 return member
-        raise NoSwarm("the member is gone")
+        raise NoSwarm("the member is gone", retry=Retry.ELSEWHERE)
 
     async def new_paths(self) -> None:
         return None

@@ -10,12 +10,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from veery.client.faults import ClientClosed
 from veery.client.hub import Hub
 from veery.network.road import Road
 from veery.protocol.account import Account, AccountId
 from veery.runtime.clock import Clock
 from veery.runtime.randomness import Randomness
 from veery.store.database import Store
+from veery.store.faults import StoreClosed
 from veery.store.tables import Tables
 
 T = TypeVar("T")
@@ -61,8 +63,19 @@ class Core:
         return result
 
     async def read(self, work: Callable[[Tables], T]) -> T:
-        """Run `work(tables)` on one state of the store."""
-        return await self.store.read(work)
+        """Run `work(tables)` on one state of the store. Raises ClientClosed when the engine was closed meanwhile."""
+        try:
+            return await self.store.read(work)
+        except StoreClosed as error:
+            if not self.hub.closed:
+                raise
+            raise ClientClosed("the engine is closed") from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.hub.closed or task is None or task.cancelling():
+                raise
+            # Nobody cancelled this task: the closing store has dropped a read that waited.
+            raise ClientClosed("the engine was closed during a read") from None
 
     async def wait_until(self, moment: float, change: Coroutine[Any, Any, object]) -> None:
         """Return at a moment of the monotonic clock (seconds), or when `change` has happened. Can be cancelled."""

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from veery.client.core import Core
+from veery.client.faults import ClientClosed
 from veery.client.views import Json
 from veery.store.events import Event, EventPage
-from veery.store.faults import StoreClosed
 
 PAGE: Final = 200  # events read at once
 GAP_EVENT: Final = "gap"
@@ -56,9 +56,7 @@ class EventStream:
     async def _read(self) -> bool:
         try:
             page = await self._core.read(lambda tables: tables.events.after(self._cursor, PAGE))
-        except StoreClosed:
-            if not self._core.hub.closed:
-                raise
+        except ClientClosed:
             return False
         self._durable += page_json(page, self._cursor)
         if page.events:

@@ -5,7 +5,7 @@ A `state` event is written when the state of a message changes, never when only 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -13,7 +13,7 @@ from veery.client.core import Times
 from veery.client.views import message_fields, state_fields
 from veery.protocol.content import ExpirationType
 from veery.protocol.expiry_rules import when_sent
-from veery.store.message_values import DeliveryState, Message, NewMessage
+from veery.store.message_values import Delivery, DeliveryState, Message, NewMessage, SyncState
 from veery.store.outbox import Copy, CopyRole, NewCopy
 from veery.store.tables import Tables
 
@@ -73,6 +73,21 @@ def fail(tables: Tables, copy: Copy, reason: str, now_ms: int) -> None:
 def revive(tables: Tables, copy: Copy, now_ms: int) -> None:
     """Try a failed copy again from now on, with the bytes that it has."""
     _told(tables, copy, lambda: tables.deliveries.revive(copy.id, now_ms), copy.sealed_hash, now_ms)
+
+
+def requeue(tables: Tables, message: int, copies: Sequence[Copy], now_ms: int) -> None:
+    """Begin anew with a message whose time to live ran out: the same contents, not sealed, with a full life."""
+    placed: dict[int, int] = {}
+    for copy in copies:
+        tables.outbox.finish(copy.id)
+        new = NewCopy(copy.role, copy.destination, copy.namespace, copy.timestamp_ms, copy.ttl_ms, copy.content)
+        after = None if copy.after is None else placed.get(copy.after)
+        placed[copy.id] = tables.outbox.insert(new, now_ms, message=message, after=after)
+    held = tables.messages.get(message)
+    if held is not None:
+        sync = SyncState.WAITING if any(copy.role is CopyRole.SYNC for copy in copies) else held.delivery.sync
+        tables.messages.set_delivery(message, Delivery(DeliveryState.QUEUED, sync=sync))
+        tell_state(tables, message, None, now_ms)
 
 
 def tell_state(tables: Tables, message: int, storage_hash: str | None, now_ms: int) -> None:

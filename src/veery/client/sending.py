@@ -76,7 +76,10 @@ class Sending:
         return held
 
     async def retry(self, message: int) -> None:
-        """Send a failed message again: the same bytes under the same T, so that it cannot double. Raises NotFound."""
+        """Send a failed message again, under the same T, so that it cannot double. Raises NotFound.
+
+        What was sealed is sent as it is, unless its time to live is over: then it gets a new one, and new bytes.
+        """
         now_ms = self._core.clock.now_ms()
         await self._core.write(lambda tables: _retry(tables, message, now_ms))
         self._core.outbox_changed.set()
@@ -137,6 +140,10 @@ def _quote(tables: Tables, conversation: Conversation, quoted: int | None) -> Qu
 def _retry(tables: Tables, message: int, now_ms: int) -> None:
     if tables.messages.get(message) is None:
         raise no_message(message)
-    for copy in tables.outbox.of(message):
-        if copy.state is CopyState.FAILED:
-            fates.revive(tables, copy, now_ms)
+    copies = tables.outbox.of(message)
+    failed = [copy for copy in copies if copy.state is CopyState.FAILED]
+    if any(now_ms >= copy.created_ms + copy.ttl_ms for copy in failed):
+        fates.requeue(tables, message, copies, now_ms)
+        return
+    for copy in failed:
+        fates.revive(tables, copy, now_ms)
