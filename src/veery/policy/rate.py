@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+LOOKED_AT: Final = 8  # sources that asked longest ago, when room is needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Bucket:
 
     def is_full(self, rules: BucketRules, now: float) -> bool:
         """Whether the source has not asked for so long that it need not be remembered."""
-        return self.tokens + (now - self.at) * rules.per_second >= rules.capacity
+        return self.tokens + max(0.0, now - self.at) * rules.per_second >= rules.capacity
 
 
 class Buckets:
@@ -61,8 +65,9 @@ class Buckets:
         return bucket.take(self._rules, now)
 
     def _forget(self, now: float) -> bool:
-        source, oldest = next(iter(self._buckets.items()))
-        if not oldest.is_full(self._rules, now):
-            return False
-        del self._buckets[source]
-        return True
+        """Make room: drop a source whose bucket is full again. Looking far would let strangers make us work."""
+        for source, bucket in islice(self._buckets.items(), LOOKED_AT):
+            if bucket.is_full(self._rules, now):
+                del self._buckets[source]
+                return True
+        return False

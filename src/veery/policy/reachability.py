@@ -6,9 +6,10 @@ grows with their failures. The outcome of first failures, retests and recoveries
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from veery.policy.chance import Gauss, RandBelow
 from veery.protocol.constants import (
     RETEST_MAX_S,
     RETEST_STEP_S,
@@ -16,9 +17,6 @@ from veery.protocol.constants import (
     TEST_DEVIATION_S,
     TEST_MEAN_S,
 )
-
-Gauss = Callable[[float, float], float]
-RandBelow = Callable[[int], int]
 
 
 @dataclass(slots=True)
@@ -56,7 +54,12 @@ class TestSchedule:
         return retests if drawn is None else [*retests, drawn]
 
     def result(self, node: bytes, passed: bool, now: float) -> bool:
-        """Tell the outcome of a test. Gives whether it is to be reported."""
+        """Tell the outcome of a test. Gives whether it is to be reported.
+
+        That is the first failure, each retest, and passing after a failure; nothing of a node that left the list.
+        """
+        if node not in self._nodes:
+            return False
         failing = self._failing.get(node)
         if passed:
             self._failing.pop(node, None)

@@ -53,12 +53,16 @@ Change: TypeAlias = ShakeHands | PushMapped
 
 
 def changes(before: Swarms, after: Swarms, own: bytes) -> list[Change]:
-    """What the node with Ed25519 key `own` does about a new list (the table of 05.4)."""
+    """What the node with Ed25519 key `own` does about a new list (the table of 05.4).
+
+    A node that moved leaves its old swarm to the members that stayed there. If none stayed, it hands everything over as
+    if the swarm had been dissolved: the book has no rule for that, and without one the messages would be lost.
+    """
     old, new = _swarm_of(before, own), _swarm_of(after, own)
     if new == NO_SWARM:
         return []
     found: list[Change] = []
-    if old == NO_SWARM or (old != new and old in after):
+    if old == NO_SWARM or (old != new and _stayed(before[old], after.get(old, ()))):
         found += [ShakeHands(node.ed25519, want_dump=True) for node in _others(after[new], own)]
     elif old == new:
         known = {node.legacy for node in before[old]}
@@ -66,7 +70,7 @@ def changes(before: Swarms, after: Swarms, own: bytes) -> list[Change]:
         found += [ShakeHands(node.ed25519, want_dump=False) for node in joined]
         fresh = [swarm for swarm in after if swarm not in before]
         found += [PushMapped(node.ed25519, swarm) for swarm in sorted(fresh) for node in after[swarm]]
-    else:  # our swarm was dissolved: everything goes to where it maps now
+    else:  # nobody keeps our old swarm: everything goes to where it maps now
         found += [ShakeHands(node.ed25519, want_dump=True) for node in _others(after[new], own)]
         found += [PushMapped(node.ed25519, swarm) for swarm in sorted(after) for node in _others(after[swarm], own)]
     return found
@@ -74,6 +78,10 @@ def changes(before: Swarms, after: Swarms, own: bytes) -> list[Change]:
 
 def _swarm_of(swarms: Swarms, own: bytes) -> int:
     return next((swarm for swarm, nodes in swarms.items() if any(node.ed25519 == own for node in nodes)), NO_SWARM)
+
+
+def _stayed(before: Sequence[ServiceNode], after: Sequence[ServiceNode]) -> bool:
+    return not {node.legacy for node in before}.isdisjoint(node.legacy for node in after)
 
 
 def _others(nodes: Sequence[ServiceNode], own: bytes) -> list[ServiceNode]:
@@ -145,6 +153,7 @@ class Dump:
     _sent: list[int] = field(default_factory=list)  # last numbers of unconfirmed batches, in order
     _confirmed: set[int] = field(default_factory=set)
     _resume_ms: int = 0
+    _window: int = 0  # counts failures, so that confirmations of before are told apart
 
     @property
     def reads_from(self) -> int:
@@ -160,13 +169,17 @@ class Dump:
         """Whether a further batch may go out now."""
         return len(self._sent) < DUMP_UNCONFIRMED_MAX and now_ms >= self._resume_ms and self.reads_from < self.up_to
 
-    def sent(self, last: int) -> None:
-        """A batch went out whose last message has this number."""
+    def sent(self, last: int) -> int:
+        """A batch went out whose last message has this number. Gives the window to tell with `confirmed`."""
         self._sent.append(last)
+        return self._window
 
-    def confirmed(self, last: int) -> None:
-        """The peer has a batch. Confirmations may come in any order; those of an abandoned window count for nothing."""
-        if last not in self._sent:
+    def confirmed(self, last: int, window: int | None = None) -> None:
+        """The peer has a batch. Confirmations may come in any order; those of an abandoned window count for nothing.
+
+        Without the window, a late confirmation is taken for a newer batch that happens to end at the same message.
+        """
+        if last not in self._sent or window not in (None, self._window):
             return
         self._confirmed.add(last)
         while self._sent and self._sent[0] in self._confirmed:
@@ -185,6 +198,7 @@ class Dump:
         """A batch failed: pause, then go on from the first unconfirmed message."""
         self._sent.clear()
         self._confirmed.clear()
+        self._window += 1
         self._resume_ms = now_ms + DUMP_PAUSE_MS
 
     def get_timer(self) -> int:
