@@ -12,20 +12,8 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from tests.network.by_hand import (
-    Hop,
-    Https,
-    Json,
-    Queue,
-    Someone,
-    bdecode,
-    bencode,
-    https_session,
-    onion_to_node,
-    queue_to,
-    raw,
-    someone_in,
-)
+from tests.network.by_hand import Json, Someone, bdecode, bencode, now_ms, raw, someone_in, store
+from tests.network.by_hand_roads import Hop, Https, Queue, https_session, onion_to_node, queue_to
 from veery.lab.network import LabNetwork
 from veery.lab.parts import OwnPart
 from veery.node.service import Node
@@ -177,3 +165,28 @@ def as_json(value: Any, name: str = "") -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode() if name in _BINARY else value.decode()
     return value
+
+
+# -- answers -----------------------------------------------------------------------------------------------------
+
+
+async def ok(lab: Lab, road: Road, method: str, params: Json, number: int = 1) -> Any:
+    code, body = await road(lab, number, method, params)
+    assert code == 200, body
+    return body
+
+
+def swarm_of_answer(lab: Lab, answer: Json, number: int = 1) -> dict[str, Json]:
+    """The members' results, after checking that all are there, none failed, and `t` is where it belongs."""
+    wanted = {lab.node(each).view.keys.ed25519.hex() for each in lab.members(number)}
+    assert answer["swarm"].keys() == wanted
+    assert not any("failed" in each for each in answer["swarm"].values())
+    assert abs(answer["t"] - now_ms()) < 60_000
+    assert answer["hf"] >= [19, 4]
+    found: dict[str, Json] = answer["swarm"]
+    return found
+
+
+async def stored(lab: Lab, who: Someone, data: bytes, namespace: int = 0, **more: Any) -> str:
+    answer = await ok(lab, ROADS["https"], "store", store(who, data, namespace, **more))
+    return str(answer["hash"])
