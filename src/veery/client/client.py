@@ -13,7 +13,8 @@ called, sent or received is on the disk before it is told, so `close` loses noth
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Callable
+from typing import Self, TypeVar
 
 from veery.client.conversations import Conversations
 from veery.client.core import Core
@@ -40,6 +41,9 @@ from veery.runtime.clock import Clock, SystemClock
 from veery.runtime.lifecycle import Background
 from veery.runtime.randomness import Randomness
 from veery.store.database import Store
+from veery.store.tables import Tables
+
+T = TypeVar("T")
 
 
 class Client:
@@ -101,6 +105,10 @@ class Client:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._core.hub.closed
+
+    async def read(self, work: Callable[[Tables], T]) -> T:
+        """Run `work(tables)` on one state of the store, for views that no service gives. Raises StoreError."""
+        return await self._core.read(work)
 
     def start(self) -> None:
         """Begin to send, poll and tidy up in the background. A second call does nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from veery.client.approval import Change, shown, tell
@@ -12,7 +12,7 @@ from veery.client.disappearing import start_after_reading
 from veery.client.expiring import Expiring
 from veery.client.fates import DELETED_EVENT
 from veery.client.faults import no_conversation, no_message
-from veery.client.views import TEXT
+from veery.client.views import TEXT, Json, message_view
 from veery.store.conversations import HIDDEN, Conversation
 from veery.store.message_values import Deleted, Message, Position
 from veery.store.tables import Tables
@@ -50,6 +50,16 @@ class Conversations:
             needed(tables, conversation)
             page = tables.messages.page
             return page(conversation, limit, before=before, after=after, newest_first=not oldest_first)
+
+        return await self._core.read(work)
+
+    async def shown(self, conversation: str, limit: int, *, before: Position | None = None) -> Sequence[Json]:
+        """At most `limit` messages, newest first, with everything that is shown of them. Raises NotFound."""
+
+        def work(tables: Tables) -> Sequence[Json]:
+            held = needed(tables, conversation)
+            page = tables.messages.page(conversation, limit, before=before, newest_first=True)
+            return [message_view(tables, each, request=held.is_request) for each in page]
 
         return await self._core.read(work)
 

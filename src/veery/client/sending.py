@@ -7,6 +7,7 @@ became of it reads the `state` events or calls `wait_stored`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from veery.client import fates
 from veery.client.approval import approve_by_message
@@ -22,6 +23,9 @@ from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import DeliveryState, Message, NewMessage
 from veery.store.outbox import CopyState
 from veery.store.tables import Tables
+
+
+_RECENT: Final = 1_000  # events
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,13 @@ class Sending:
         if held is None:
             raise no_message(message)
         return held
+
+    async def stored_hash(self, message: int) -> str | None:
+        """The hash of the copy that decides a message's state: the recipient's, in note to self the own one.
+
+        It is told by the message's newest `state` event; None when that is not among the last thousand events.
+        """
+        return await self._core.read(lambda tables: _stored_hash(tables, message))
 
     async def retry(self, message: int) -> None:
         """Send a failed message again, under the same T, so that it cannot double. Raises NotFound.
@@ -147,3 +158,9 @@ def _retry(tables: Tables, message: int, now_ms: int) -> None:
         return
     for copy in failed:
         fates.revive(tables, copy, now_ms)
+
+
+def _stored_hash(tables: Tables, message: int) -> str | None:
+    recent = tables.events.after(max(0, tables.events.last() - _RECENT), _RECENT)
+    told = (each.payload for each in reversed(recent.events) if each.kind == fates.STATE_EVENT)
+    return next((fields["hash"] for fields in told if fields["id"] == message), None)
