@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Self
 
+from veery.errors import Unreachable
 from veery.network.https_transport import HttpsTransport
 from veery.network.memory import RoadMemory, VolatileMemory
 from veery.network.onion_requests import Exchange, OnionRequester
@@ -30,7 +31,9 @@ from veery.network.steady import SteadyTime
 from veery.network.swarm_calls import SwarmCalls
 from veery.network.time_keeper import TimeKeeper
 from veery.network.transport import Transport
+from veery.policy.blame import Answered
 from veery.policy.guards import Guard
+from veery.policy.path_actions import PathState
 from veery.policy.paths import PathTable
 from veery.policy.pool import NodePool
 from veery.policy.swarms import Mapping, SwarmCache
@@ -71,10 +74,11 @@ class OnionRoad:
         self._pool = NodePool()
         self._swarms = SwarmCache()
         requester = OnionRequester(transport, clock, random.random_bytes)
+        self._prover = PathProver(transport, requester)
         self._paths = PathKeeper(
             lambda kept: PathTable(self._pool, random.randbelow, guards=kept),
             guards,
-            PathProver(transport, requester),
+            self._prover,
             requester,
             memory,
             self._time,
@@ -167,6 +171,21 @@ class OnionRoad:
     async def new_paths(self) -> None:
         """See `Road.new_paths`. Returns when the first new path is ready; raises NoPath, ProxyFailed."""
         await self._paths.renew()
+
+    async def probe_seeds(self) -> str:
+        """Ask the seeds for the node list, whatever is kept. Raises RegistryError, ProxyFailed."""
+        snapshot = await self._seeds.fetch()
+        return f"they list {len(snapshot.active)} nodes, at height {snapshot.height}"
+
+    async def probe_guard(self) -> str:
+        """Ask a standing guard directly, as the next request would. Raises NoPath, ProxyFailed, Unreachable."""
+        await self._paths.ready()
+        ready = [path for path in self._paths.table.paths if path.state is PathState.READY]
+        outcomes = [await self._prover.guard(path.hops[0]) for path in ready]
+        answering = sum(isinstance(outcome, Answered) for outcome in outcomes)
+        if not answering:
+            raise Unreachable("no guard answers", kind="network.guard")
+        return f"{answering} of {len(ready)} answer"
 
     def watch(self, seen: Callable[[Sequence[ServiceNode], ServiceNode | None], None]) -> None:
         """Tell `seen` of each request: the hops it goes over, guard first, and the node it is for (None: a server)."""
