@@ -39,7 +39,7 @@ def owes(state: DeviceGroup) -> bool:
 
 
 def push_to_send(state: DeviceGroup, now_ms: int, random: RandomBytes) -> tuple[DeviceGroup, Push | None]:
-    """What to push now; `pushed` or `push_failed` must follow. One at a time, and nothing before a fetch is completed."""
+    """What to push now; `pushed` or `push_failed` must follow. Nothing before a fetch is completed; one at a time."""
     if not state.fetched or not state.ready or state.pushing:
         return state, None
     if state.farewell is not None:

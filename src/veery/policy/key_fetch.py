@@ -36,15 +36,15 @@ class Fetched:
     refused: frozenset[RecordVerdict] = frozenset()
 
     def applied(self, contact: ContactKeys, now_ms: int) -> ContactKeys:
-        """The contact after this fetch."""
+        """The contact after this fetch. A record that came meanwhile by another way is not set back."""
         if self.record is not None:
-            return contact.accepted(self.record, now_ms)
+            accepted = contact.judge(self.record, now_ms) is RecordVerdict.ACCEPTED
+            return contact.accepted(self.record, now_ms) if accepted else contact
         return contact.absent(now_ms) if self.end is FetchEnd.ABSENT else contact
 
 
 @dataclass(slots=True)
 class _Answers:
-    asked: list[bytes] = field(default_factory=list)
     pending: set[bytes] = field(default_factory=set)
     without: set[bytes] = field(default_factory=set)
     failed: set[bytes] = field(default_factory=set)
@@ -58,9 +58,7 @@ class KeyFetch:
     `asks_to_send` -> a retrieve of namespace -21 to each, 20 s -> `receive` or `failed` -> again, until `result`.
     """
 
-    def __init__(
-        self, account_id: bytes, contact: ContactKeys, members: Sequence[bytes], randbelow: RandBelow
-    ) -> None:
+    def __init__(self, account_id: bytes, contact: ContactKeys, members: Sequence[bytes], randbelow: RandBelow) -> None:
         self._account_id = account_id
         self._contact = contact
         self._waiting = sample(tuple(dict.fromkeys(members)), len(members), randbelow)
@@ -72,11 +70,10 @@ class KeyFetch:
         answers = self._answers
         if self.result is not None:
             return ()
-        # One is asked first. Only when it gave nothing are as many asked at once as are still needed.
-        missing = self._wanted - len(answers.without) if answers.asked else 1
+        # One at a time, until one gave nothing; then as many at once as are still needed.
+        missing = self._wanted - len(answers.without) if answers.without else 1
         count = max(0, missing - len(answers.pending))
         asks, self._waiting = self._waiting[:count], self._waiting[count:]
-        answers.asked += asks
         answers.pending |= set(asks)
         return tuple(asks)
 

@@ -27,5 +27,8 @@ def after_message(shown: Level | None, level: Level) -> tuple[Level, bool]:
 
 
 def sync_level(sent: Level) -> Level:
-    """The level of the copy for the own devices: never a weaker one, for it would undo the message's (06.18.4 R8)."""
-    return Level.PFS if sent is Level.PFS else sent
+    """The level of the copy for the own devices (06.14, 06.18.4 R8).
+
+    Whatever went out as v2 is copied under the own active account key: a copy under the long-term key would undo it.
+    """
+    return Level.V1 if sent is Level.V1 else Level.PFS

@@ -27,7 +27,6 @@ from veery.errors import Misuse, Rejected
 from veery.protocol.constants import (
     KEY_SIZE,
     MLKEM_CIPHERTEXT_SIZE,
-    MLKEM_PUBLIC_SIZE,
     MLKEM_SEED_SIZE,
     SEALED_BOX_OVERHEAD,
     SIGNATURE_SIZE,
@@ -290,10 +289,8 @@ def sha3_256(*parts: bytes) -> bytes:
 
 
 def xor(left: bytes, right: bytes) -> bytes:
-    """The exclusive or of two strings of equal length. Raises Misuse for others."""
-    if len(left) != len(right):
-        raise Misuse("only strings of equal length are combined")
-    return bytes(a ^ b for a, b in zip(left, right, strict=True))
+    """The exclusive or of two strings, as long as the first, which the second must reach."""
+    return bytes(a ^ right[place] for place, a in enumerate(left))
 
 
 def xchacha_stream(key: bytes, nonce: bytes, data: bytes) -> bytes:
@@ -302,20 +299,16 @@ def xchacha_stream(key: bytes, nonce: bytes, data: bytes) -> bytes:
     Nonce 24 bytes. A key and nonce must never serve for two texts.
     """
     _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
-    return _chacha_stream(_hchacha(key, nonce[:16]), bytes(8) + nonce[16:], data)
+    # HChaCha20 is the first and last row of a ChaCha20 block without the addition of the initial state, and those two
+    # rows of it are public: constants and nonce. So the block is the library's, and only they are taken off.
+    block = struct.unpack("<16I", _chacha_stream(key, nonce[:16], bytes(64)))
+    initial = (*_CHACHA_CONSTANTS, *struct.unpack("<4I", nonce[:16]))
+    words = ((word - start) % 2**32 for word, start in zip(block[:4] + block[12:], initial, strict=True))
+    return _chacha_stream(struct.pack("<8I", *words), bytes(8) + nonce[16:], data)
 
 
 def _chacha_stream(key: bytes, counter_and_nonce: bytes, data: bytes) -> bytes:
     return Cipher(ChaCha20(_sized(key, KEY_SIZE, "a ChaCha20 key"), counter_and_nonce), None).encryptor().update(data)
-
-
-def _hchacha(key: bytes, nonce: bytes) -> bytes:
-    # HChaCha20 is the first and last row of a ChaCha20 block without the addition of the initial state, and those two
-    # rows of it are public: constants and nonce. So the block is the library's, and only they are taken off.
-    block = struct.unpack("<16I", _chacha_stream(key, nonce, bytes(64)))
-    initial = (*_CHACHA_CONSTANTS, *struct.unpack("<4I", nonce))
-    rows = block[:4] + block[12:]
-    return struct.pack("<8I", *((word - start) % 2**32 for word, start in zip(rows, initial, strict=True)))
 
 
 def mlkem_public(seed64: bytes) -> bytes:
@@ -329,8 +322,6 @@ def mlkem_encapsulate(public: bytes) -> tuple[bytes, bytes]:
     The one function here that is not deterministic: OpenSSL draws the randomness and takes none. Callers take an
     `Encapsulate` as an argument, so that known answers can be checked. Raises CryptoFailed for a key that is none.
     """
-    if len(public) != MLKEM_PUBLIC_SIZE:
-        raise CryptoFailed("an ML-KEM key of a wrong size", kind="protocol.crypto.kem")
     try:
         return MLKEM768PublicKey.from_public_bytes(public).encapsulate()
     except ValueError:
