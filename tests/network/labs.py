@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from unittest.mock import patch
 
 import aiohttp
 
@@ -16,7 +17,9 @@ from tests.network.by_hand import Json, Someone, bdecode, bencode, now_ms, raw, 
 from tests.network.by_hand_roads import Hop, Https, Queue, https_session, onion_to_node, queue_to
 from veery.lab.network import LabNetwork
 from veery.lab.parts import OwnPart
+from veery.lab.plan import node_settings
 from veery.node.service import Node
+from veery.node.settings import NodeSettings
 
 
 @dataclass(slots=True)
@@ -91,9 +94,15 @@ class Lab:
         return [each for each in self.numbers if self.swarm_of(each) == self.swarm_of(number)]
 
 
+Change = Callable[[NodeSettings], NodeSettings]
+
+
 @asynccontextmanager
-async def lab_of(directory: Path, nodes: int, **more: Any) -> AsyncIterator[Lab]:
+async def lab_of(directory: Path, nodes: int, change: Change | None = None, **more: Any) -> AsyncIterator[Lab]:
+    """A lab of so many nodes; `change` gets the settings of each and gives those that it runs with."""
     async with AsyncExitStack() as stack:
+        if change is not None:
+            stack.enter_context(patch("veery.lab.parts.node_settings", lambda *args: change(node_settings(*args))))
         session = await stack.enter_async_context(https_session())
         network = await stack.enter_async_context(LabNetwork(directory / "lab", nodes, **more))
         yield Lab(network, session, stack)

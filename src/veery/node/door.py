@@ -24,7 +24,7 @@ from typing import cast
 import httptools
 
 from veery.node.http import HeadWriter, HttpAnswer, HttpRequest, text, unparsable
-from veery.protocol.constants import REQUEST_BODY_MAX
+from veery.protocol.constants import MEMBER_TIMEOUT_S, REQUEST_BODY_MAX
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class DoorLimits:
     idle_s: float = 75.0
     write_s: float = 60.0
     write_bytes_s: float = 32_768.0  # and so many bytes a second besides
-    drain_s: float = 5.0
+    drain_s: float = MEMBER_TIMEOUT_S + 3.0  # a store whose members do not answer is still answered at the end
 
 
 class Phase(Enum):
