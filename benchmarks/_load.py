@@ -18,8 +18,10 @@ from statistics import median
 from typing import Any
 
 from veery.protocol.crypto import ed25519_from_seed, ed25519_public_to_x25519
-from veery.protocol.storage_rpc import Retrieve, Store, owner_signer, sign_request, write_call
+from veery.protocol.onion import Hop, NodeDestination, build, open_reply
+from veery.protocol.storage_rpc import Info, Retrieve, Store, owner_signer, sign_request, write_call
 from veery.runtime.loop import run
+from veery.runtime.randomness import random_bytes
 from veery.secret import Secret
 
 ACCOUNTS = 200
@@ -55,7 +57,7 @@ class Bodies:
             namespace = STORE_NAMESPACE if kind == "store" else READ_NAMESPACE
             request = Store(signer.account, namespace, bytes(SIZE), now, now + _TTL_MS)
         body = write_call(sign_request(request, signer))
-        whole = _HEAD % (path, len(body)) + body
+        whole: bytes = _HEAD % (path, len(body)) + body
         if kind == "retrieve":
             return whole, b""
         before, zeros, after = whole.partition(b64encode(bytes(SIZE)))
@@ -67,10 +69,26 @@ class Bodies:
         before, after = self._parts[self._number % ACCOUNTS]
         return before + b64encode(self._number.to_bytes(6, "big")) + after if after else before
 
-    def first(self, number: int) -> bytes:
-        """A request of one account."""
-        self._number = number - 1
-        return self.next()
+
+class OnionBodies:
+    """Onion requests through given nodes to the last of them, which answers `info`; made once and sent in turn."""
+
+    def __init__(self, nodes: list[list[str]]) -> None:
+        keys = [(bytes.fromhex(ed25519), bytes.fromhex(x25519)) for ed25519, x25519 in nodes]
+        hops, destination = [Hop(*each) for each in keys[:-1]], NodeDestination(*keys[-1])
+        self._built = [build(hops, destination, write_call(Info()), random=random_bytes) for _ in range(ACCOUNTS)]
+        self._number = 0
+
+    def next(self) -> bytes:
+        """One request as bytes."""
+        self._number += 1
+        body = self._built[self._number % ACCOUNTS].body
+        return _HEAD % (b"/onion_req/v2", len(body)) + body
+
+    def opens(self, answer: bytes) -> bool:
+        """Whether an answer is the reply to the last request; asked of the first answer on one connection."""
+        reply = answer.partition(b"\r\n\r\n")[2]
+        return open_reply(reply, self._built[self._number % ACCOUNTS].reply_key).status == 200
 
 
 class Client(asyncio.Protocol):
@@ -116,13 +134,14 @@ class Client(asyncio.Protocol):
 class Run:
     """One measurement: connections that ask as fast as they are answered, for a time or a number of requests."""
 
-    def __init__(self, bodies: Bodies, kind: str, seconds: float, most: int | None) -> None:
+    def __init__(self, bodies: Bodies | OnionBodies, kind: str, seconds: float, most: int | None) -> None:
         self._bodies = bodies
         self._kind = kind
         self._seconds = seconds
         self._left = most
         self._ends = 0.0
         self._open = 0
+        self._alone = False
         self._over = asyncio.Event()
         self.took: list[float] = []
         self.errors: list[str] = []
@@ -136,6 +155,8 @@ class Run:
 
     def proof(self, answer: bytes) -> bool:
         """Whether an answer holds what it must."""
+        if isinstance(self._bodies, OnionBodies) and self._alone and len(self.took) == 1:
+            return self._bodies.opens(answer)
         return self._kind != "retrieve" or b'"data":"' in answer
 
     def lost(self) -> None:
@@ -154,7 +175,7 @@ class Run:
             target = targets[number % len(targets)]
             _, client = await loop.create_connection(lambda: Client(self), "127.0.0.1", target, ssl=context)
             clients.append(client)
-        self._open = connections
+        self._open, self._alone = connections, connections == 1
         cpu = resource.getrusage(resource.RUSAGE_SELF)
         began = time.perf_counter()
         self._ends = began + self._seconds
@@ -184,7 +205,8 @@ async def _serve() -> None:
     while line := await reader.readline():
         command = json.loads(line)
         kind = command["kind"]
-        made = Run(Bodies(kind, accounts), kind, command.get("seconds", 0.0), command.get("most"))
+        bodies = OnionBodies(command["nodes"]) if kind == "onion" else Bodies(kind, accounts)
+        made = Run(bodies, kind, command.get("seconds", 0.0), command.get("most"))
         print(json.dumps(await made.measure(command["targets"], command["connections"])), flush=True)
 
 
