@@ -124,7 +124,7 @@ class Dispatcher:
             case OxendRequest():
                 return self._registry.ask(request.endpoint, dict(request.params))
             case Batch() | Sequence():
-                return await self._several(request, encoding, room)
+                return await self._several(request, encoding)
             case IfElse():
                 return await self._ifelse(request, encoding, room)
 
@@ -139,8 +139,9 @@ class Dispatcher:
             case _:
                 return await self._work.run(request)
 
-    async def _several(self, request: Batch | Sequence, encoding: Encoding, room: Room) -> Outcome:
+    async def _several(self, request: Batch | Sequence, encoding: Encoding) -> Outcome:
         results: list[Outcome] = []
+        room = Room.shared_by(sum(isinstance(each, Retrieve) for each in request.requests))
         if isinstance(request, Batch):
             results += await asyncio.gather(*(self.run(each, encoding, room) for each in request.requests))
         else:

@@ -7,16 +7,18 @@ name resolves to is checked, and the connection goes to a checked address. Redir
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from veery.protocol.constants import ONION_BODY_MAX, ONION_SERVER_TIMEOUT_S
+from veery.protocol.constants import ONION_SERVER_TIMEOUT_S, QUEUE_FRAME_OVERHEAD, QUEUE_MESSAGE_MAX
 from veery.protocol.onion.hosts import is_public_address
 from veery.protocol.onion.node_to_node import HopReply
 from veery.protocol.onion.refusals import ServerTimedOut, ServerUnreachable
 from veery.protocol.onion.routes import ToServer
+
+_ANSWER_MAX: Final = QUEUE_MESSAGE_MAX - QUEUE_FRAME_OVERHEAD  # a longer one would end the connection to the hop before
 
 
 class PublicResolver(AbstractResolver):
@@ -80,7 +82,7 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
     piece: Any
     async for piece in answer.content.iter_chunked(65_536):
         size += len(piece)
-        if size > ONION_BODY_MAX:
+        if size > _ANSWER_MAX:
             raise ServerUnreachable("the server's answer is too large")
         pieces.append(piece)
     return b"".join(pieces)
