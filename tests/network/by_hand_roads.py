@@ -126,7 +126,7 @@ class Onion:
         return unseal(self.kind, self.reply_key, answer)
 
 
-def _layer(kind: str, receiver: bytes, plain: bytes) -> tuple[bytes, bytes, bytes]:
+def sealed_layer(kind: str, receiver: bytes, plain: bytes) -> tuple[bytes, bytes, bytes]:
     """Ciphertext, ephemeral public key, layer key."""
     secret = os.urandom(32)
     public = bindings.crypto_scalarmult_base(secret)
@@ -141,7 +141,7 @@ def _route(kind: str, public: bytes, **more: Any) -> Json:
 def wrap(hops: Sequence[Hop], blob: bytes, route: Json, kind: str, **outer: Any) -> bytes:
     """Layers of the hops around what the last hop is to do."""
     for at in reversed(range(len(hops))):
-        blob, public, _ = _layer(kind, hops[at].x25519, frame(blob, route))
+        blob, public, _ = sealed_layer(kind, hops[at].x25519, frame(blob, route))
         route = _route(kind, public, destination=hops[at].ed25519.hex())
     outside = {name: value for name, value in route.items() if name != "destination"}
     return frame(blob, {**outside, **outer})
@@ -156,7 +156,7 @@ def onion_to_node(
     **outer: Any,
 ) -> Onion:
     inner = frame(payload, {"headers": ""} if control is None else control)
-    blob, public, key = _layer(kind, destination.x25519, inner)
+    blob, public, key = sealed_layer(kind, destination.x25519, inner)
     route = _route(kind, public, destination=destination.ed25519.hex())
     return Onion(wrap(hops, blob, route, kind, **outer), kind, key)
 
@@ -164,7 +164,7 @@ def onion_to_node(
 def onion_to_server(
     hops: Sequence[Hop], server_x25519: bytes, payload: bytes, kind: str = "xchacha20", **route: Any
 ) -> Onion:
-    blob, public, key = _layer(kind, server_x25519, payload)
+    blob, public, key = sealed_layer(kind, server_x25519, payload)
     return Onion(wrap(hops, blob, _route(kind, public, method="POST", **route), kind), kind, key)
 
 
