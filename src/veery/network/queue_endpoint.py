@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from veery.errors import NetworkError, PeerRefused, Unreachable
@@ -73,7 +73,7 @@ class QueueEndpoint:
         self._pending = PendingRequests()
         self._futures: dict[bytes, asyncio.Future[tuple[bytes, ...]]] = {}
         self._running: Counter[bytes] = Counter()
-        self._tasks: set[asyncio.Task[Sequence[bytes] | None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._timer = self._loop.create_task(self._tick(), name="queue timer")
         self._numbers = 0
         self._draining = False
@@ -295,27 +295,21 @@ class QueueEndpoint:
             self._touch(incoming.sender.link)
         self._running[category] += 1
         self.counters.handled += 1
-        task = self._loop.create_task(self._handled(incoming))
+        task = self._loop.create_task(self._handled(incoming, tag))
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._finished(done, incoming, tag, category))
+        task.add_done_callback(lambda done: self._finished(done, category))
 
-    async def _handled(self, incoming: Incoming) -> Sequence[bytes] | None:
-        return await self._commands[incoming.command].handler(incoming)
+    async def _handled(self, incoming: Incoming, tag: bytes | None) -> None:
+        parts = await self._commands[incoming.command].handler(incoming)
+        if tag is not None and parts is not None:  # answered here: a callback of the task runs a turn later
+            self._reply(incoming.sender, queue.reply(tag, *parts))
 
-    def _finished(
-        self, task: asyncio.Task[Sequence[bytes] | None], incoming: Incoming, tag: bytes | None, category: bytes
-    ) -> None:
+    def _finished(self, task: asyncio.Task[None], category: bytes) -> None:
         self._tasks.discard(task)
         self._running[category] -= 1
-        if task.cancelled():
-            return
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("a queue command failed (%s)", type(error).__name__, exc_info=error)
-            return
-        parts = task.result()
-        if tag is not None and parts is not None:
-            self._reply(incoming.sender, queue.reply(tag, *parts))
 
     def _reply(self, sender: Sender, message: list[bytes]) -> None:
         """Answer on the connection that a message came on; a service node also on another of its connections."""

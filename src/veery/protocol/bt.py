@@ -62,8 +62,12 @@ def _write_dict(value: Mapping[bytes, Encodable] | Mapping[str, Encodable], out:
     items = {key.encode() if isinstance(key, str) else key: item for key, item in value.items()}
     out.append(b"d")
     for key in sorted(items):
-        out += (b"%d:" % len(key), key)
-        _write(items[key], out, depth + 1)
+        item = items[key]
+        if isinstance(item, bytes):  # most are: not worth a call each
+            out += (b"%d:%b%d:" % (len(key), key, len(item)), item)
+        else:
+            out.append(b"%d:%b" % (len(key), key))
+            _write(item, out, depth + 1)
     out.append(b"e")
 
 
