@@ -37,7 +37,7 @@ from veery.node.relay import OnionHop
 from veery.node.repairs import Repairs
 from veery.node.replication import Replication
 from veery.node.servers import ServerPoster
-from veery.node.settings import NodeSettings
+from veery.node.settings import NodeSettings, automatic_workers
 from veery.node.subscriptions import Subscriptions
 from veery.node.view import NodeView
 from veery.node.workers.pool import WorkerPool
@@ -196,7 +196,7 @@ class Node:
         settings = self.settings
         path = self._directory / TLS_FILE
         ensure_identity(path, self.clock.now_ms(), kind=KeyKind.EC_P256)
-        count = (os.cpu_count() or 1) if settings.workers is None else settings.workers
+        count = automatic_workers(len(os.sched_getaffinity(0))) if settings.workers is None else settings.workers
         if count:
             pool = self._workers = WorkerPool(
                 self._directory, settings, self.view, self._work, self.members, self.metrics, self._pinged_by_https

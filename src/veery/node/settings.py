@@ -11,6 +11,7 @@ from veery.node.door import DoorLimits
 from veery.protocol.constants import DATABASE_MAX
 
 _MIB = 1024 * 1024
+WORKERS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ class LimitSettings:
         )
 
 
+def automatic_workers(cores: int) -> int:
+    """How many worker processes pay on so many cores.
+
+    A node in one process keeps two cores busy by itself (its loop, and the threads of database and queue); there,
+    handing each store to another process costs more than it gains (docs/benchmarks.md). From three cores on, one stays
+    for the core process.
+    """
+    return 0 if cores <= 2 else min(cores - 1, WORKERS_MAX)
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What a node is told. Times in seconds."""
@@ -68,8 +79,10 @@ class NodeSettings:
     )
     limits: Annotated[LimitSettings, Meta(description="Bounds.")] = field(default_factory=LimitSettings)
     workers: Annotated[
-        Annotated[int, Meta(ge=0, le=64)] | None,
-        Meta(description="Processes that serve HTTPS; 0: all in one; unset: one a core."),
+        Annotated[int, Meta(ge=0, le=WORKERS_MAX)] | None,
+        Meta(
+            description="Processes that serve HTTPS; 0: all in one; unset: 0 on up to two cores, else one a core but one."
+        ),
     ] = None
     database_mib: Annotated[int, Meta(ge=1, description="Bound of the message database.")] = DATABASE_MAX // _MIB
     private_servers: Annotated[
