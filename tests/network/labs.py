@@ -98,13 +98,29 @@ Change = Callable[[NodeSettings], NodeSettings]
 
 
 @asynccontextmanager
-async def lab_of(directory: Path, nodes: int, change: Change | None = None, **more: Any) -> AsyncIterator[Lab]:
-    """A lab of so many nodes; `change` gets the settings of each and gives those that it runs with."""
+async def lab_of(
+    directory: Path,
+    nodes: int,
+    change: Change | None = None,
+    *,
+    first: int | None = None,
+    lifetime_s: float | None = None,
+    **more: Any,
+) -> AsyncIterator[Lab]:
+    """A lab of so many nodes, of which the first `first` are started.
+
+    `change` gets the settings of each node and gives those that it runs with; lifetime_s: how long a proof counts.
+    """
     async with AsyncExitStack() as stack:
         if change is not None:
             stack.enter_context(patch("veery.lab.parts.node_settings", lambda *args: change(node_settings(*args))))
+        if lifetime_s is not None:
+            stack.enter_context(patch("veery.lab.plan._PROOF_LIFETIME_S", lifetime_s))
         session = await stack.enter_async_context(https_session())
-        network = await stack.enter_async_context(LabNetwork(directory / "lab", nodes, **more))
+        network = LabNetwork(directory / "lab", nodes, **more)
+        network.nodes, later = network.nodes[:first], network.nodes[first or nodes :]
+        await stack.enter_async_context(network)
+        network.nodes += later
         yield Lab(network, session, stack)
 
 
