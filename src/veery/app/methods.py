@@ -6,12 +6,11 @@ is wrong in its parameters raises `ParametersWrong`; whatever the engine raises 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
 from veery.client.client import Client
-from veery.client.fates import STATE_EVENT
 from veery.client.views import conversation_view
 from veery.errors import ClientError, NotFound
 from veery.protocol.account import AccountId
@@ -20,9 +19,9 @@ from veery.store.message_values import Message, Position
 Json: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Any]
 Method: TypeAlias = Callable[[Client, Params], Awaitable[Json]]
-Stream: TypeAlias = Callable[[Client, Params], AsyncIterator[Json]]
+Stream: TypeAlias = Callable[[Client, Params], AsyncGenerator[Json, None]]
 
-_PAGE_MAX: Final = 1_000
+_PAGE_MAX: Final = 100  # a page of the largest messages must fit into a line of the socket
 
 
 class ParametersWrong(ClientError):
@@ -122,42 +121,29 @@ async def send(client: Client, params: Params) -> Json:
     """Queue a text; with `wait`, give its fate once it is stored."""
     to = await find_conversation(client, _text(params, "to"))
     quote = _number(params, "quote") if params.get("quote") is not None else None
-    after = await client.events.last()
     message = await client.sending.send_text(to, _text(params, "text"), quote=quote)
     if _flag(params, "wait"):
-        return await wait_stored(client, {"id": message, "after": after})
-    return await _sent(client, await client.sending.get(message), after)
+        return await wait_stored(client, {"id": message})
+    return await _sent(client, await client.sending.get(message))
 
 
 async def wait_stored(client: Client, params: Params) -> Json:
-    """Wait until a message is stored. after: number of an event before it was sent. Raises SendFailed."""
-    message = await client.sending.wait_stored(_number(params, "id"))
-    return await _sent(client, message, _number(params, "after", 0))
+    """Wait until a message is stored. Raises SendFailed."""
+    return await _sent(client, await client.sending.wait_stored(_number(params, "id")))
 
 
-async def _sent(client: Client, message: Message, after: int) -> Json:
+async def _sent(client: Client, message: Message) -> Json:
     delivery = message.delivery
     return {
         "id": message.id,
         "conversation": message.conversation,
-        "hash": await _stored_hash(client, message.id, after),
+        "hash": await client.sending.stored_hash(message.id),
         "state": delivery.state.value,
         "stored_on": delivery.stored_on,
         "swarm_size": delivery.swarm_size,
         "protocol": message.level,
         "sent_at": message.timestamp_ms,
     }
-
-
-async def _stored_hash(client: Client, message: int, after: int) -> str | None:
-    """The storage hash of the copy that decides a message's state: its `state` events tell it."""
-    found: str | None = None
-    while page := await client.events.page(after, _PAGE_MAX):
-        for event in page:
-            if event["event"] == STATE_EVENT and event.get("id") == message:
-                found = event["hash"] or found
-        after = int(page[-1]["seq"])
-    return found
 
 
 async def fetch(client: Client, params: Params) -> Json:
@@ -231,16 +217,25 @@ async def _changed(client: Client, params: Params, change: Callable[[str], Await
 
 
 async def outbox(client: Client, params: Params) -> Json:
-    """What is not sent yet."""
-    return [asdict(each) for each in await client.outbox.waiting()]
+    """What is not stored yet. next_attempt_at: local time, ms."""
+    return [
+        {
+            "message": each.message,
+            "role": each.role,
+            "state": "sealed" if each.sealed else "queued",
+            "attempts": each.attempts,
+            "next_attempt_at": each.next_attempt_ms,
+            "last_error": each.last_error,
+        }
+        for each in await client.outbox.waiting()
+    ]
 
 
 async def retry(client: Client, params: Params) -> Json:
     """Send a failed message again."""
     message = _number(params, "id")
-    after = await client.events.last()
     await client.sending.retry(message)
-    return await _sent(client, await client.sending.get(message), after)
+    return await _sent(client, await client.sending.get(message))
 
 
 async def drop(client: Client, params: Params) -> Json:
@@ -269,7 +264,7 @@ async def path(client: Client, params: Params) -> Json:
                 "in_flight": each.in_flight,
                 "failures": each.failures,
                 "hops": [
-                    {"ed25519": hop.ed25519.hex(), "address": hop.ip, "https_port": hop.https_port} for hop in each.hops
+                    {"ed25519": hop.ed25519.hex(), "ip": hop.ip, "https_port": hop.https_port} for hop in each.hops
                 ],
             }
             for each in state.paths
@@ -296,13 +291,13 @@ async def acknowledged(client: Client, params: Params) -> Json:
     return {"seq": await client.events.acknowledged(_text(params, "name"))}
 
 
-async def follow(client: Client, params: Params) -> AsyncIterator[Json]:
+async def follow(client: Client, params: Params) -> AsyncGenerator[Json, None]:
     """Every event after a number, then what happens."""
     async for event in client.events(_number(params, "after", 0)):
         yield event
 
 
-async def doctor(client: Client, params: Params) -> AsyncIterator[Json]:
+async def doctor(client: Client, params: Params) -> AsyncGenerator[Json, None]:
     """The steps of the doctor's walk as they end."""
     async for step in client.doctor.steps():
         yield asdict(step)
@@ -336,3 +331,10 @@ METHODS: Final[Mapping[str, Method]] = {
     )
 }
 STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (follow, doctor)}
+
+# Not made twice by being made again: a session repeats these when the process that it asked has ended.
+REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - {"send", "drop"})
+# They wait for something outside: a process that ends does not wait for them.
+LASTING: Final = frozenset({"wait_stored", "fetch", "path", *STREAMS})
+# Streams of numbered events, which go on after the last number.
+CURSOR: Final = frozenset({"follow"})
