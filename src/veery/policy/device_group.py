@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from veery.errors import PolicyError, Retry
-from veery.policy.key_rotation import DeviceKeys
-from veery.protocol.constants import DEVICE_ID_SIZE, KEY_SEED_SIZE, TTL_DEVICE_GROUP_MS
+from veery.policy.key_rotation import DeletionClock, DeviceKeys
+from veery.protocol.constants import DEVICE_ID_SIZE, KEY_SEED_SIZE, SECOND_MS, TTL_DEVICE_GROUP_MS
 from veery.protocol.crypto import RandomBytes
 from veery.protocol.devices import AccountKeys, DeviceRecord, DeviceState, GroupId, Payload, record, table
 from veery.protocol.devices.emoji import EmojiString
@@ -120,14 +120,15 @@ class Farewell:
 class DeviceGroup:
     """The group as this device knows it.
 
-    rows: by device id, the own one included; last_read_ms, displaced_ms: swarm times; pushed_seqno: of the own record
-    in the swarm; broadcast: ids that the next push owes; merged: swarm hashes of messages that are contained in this
-    value; seen: groups in the swarm. fetched, ready, pushing are of the running process: a fetch was completed since it
-    began; since the last change; a push is under way.
+    deletion: the time by which keys are deleted; rows: by device id, the own one included; last_read_ms, displaced_ms:
+    swarm times; pushed_seqno: of the own record in the swarm; broadcast: ids that the next push owes; merged: swarm
+    hashes of messages that are contained in this value; seen: groups in the swarm. fetched, ready, pushing are of the
+    running process: a fetch was completed since it began; since the last change; a push is under way.
     """
 
     own_id: bytes = field(repr=False)
     device_keys: DeviceKeys
+    deletion: DeletionClock
     rows: Table = field(repr=False)
     account_keys: AccountKeys = field(default_factory=AccountKeys)
     group: GroupId | None = None
@@ -195,17 +196,18 @@ class Change:
 
 def restored(info: DeviceInfo, now_ms: int, random: RandomBytes) -> DeviceGroup:
     """A device of an account that was restored here: no member; it fetches and asks its user."""
-    keys = DeviceKeys.first(Secret(random(KEY_SEED_SIZE)), now_ms // 1_000)
+    keys = DeviceKeys.first(Secret(random(KEY_SEED_SIZE)), now_ms // SECOND_MS)
     own_id = random(DEVICE_ID_SIZE)
     made = record.make(
         seqno=1,
-        timestamp_s=now_ms // 1_000,
+        timestamp_s=now_ms // SECOND_MS,
         keys=keys.current.keys.public,
         description=info.description,
         platform=info.platform,
         version=info.version,
     )
-    return DeviceGroup(own_id, keys, {own_id: table.own_row(made, DeviceState.UNREGISTERED)})
+    rows = {own_id: table.own_row(made, DeviceState.UNREGISTERED)}
+    return DeviceGroup(own_id, keys, DeletionClock(now_ms), rows)
 
 
 def generated(info: DeviceInfo, now_ms: int, random: RandomBytes) -> DeviceGroup:
@@ -219,8 +221,8 @@ def start_group(state: DeviceGroup, now_ms: int, random: RandomBytes) -> DeviceG
     A device that was removed or displaced takes a new id first: its old one never comes back.
     """
     fresh = forgotten(renewed(state, now_ms, random) if _spent(state) else state)
-    group = GroupId.create(now_ms // 1_000, random)
-    keys = AccountKeys().rotated(Secret(random(KEY_SEED_SIZE)), now_ms // 1_000)
+    group = GroupId.create(now_ms // SECOND_MS, random)
+    keys = AccountKeys().rotated(Secret(random(KEY_SEED_SIZE)), now_ms // SECOND_MS)
     registered = replace(
         fresh,
         rows={fresh.own_id: table.own_row(fresh.own_record, DeviceState.REGISTERED)},
@@ -236,7 +238,7 @@ def renewed(state: DeviceGroup, now_ms: int, random: RandomBytes) -> DeviceGroup
     """The device with a new id and new keys, and nothing of its old group; groups that lie in the swarm stay known."""
     old = state.own_record
     fresh = restored(DeviceInfo(old.description, old.platform, old.version), now_ms, random)
-    return replace(fresh, seen=state.seen, fetched=state.fetched, ready=state.ready)
+    return replace(fresh, deletion=state.deletion, seen=state.seen, fetched=state.fetched, ready=state.ready)
 
 
 def forgotten(state: DeviceGroup) -> DeviceGroup:
@@ -244,6 +246,7 @@ def forgotten(state: DeviceGroup) -> DeviceGroup:
     return DeviceGroup(
         own_id=state.own_id,
         device_keys=state.device_keys,
+        deletion=state.deletion,
         rows={state.own_id: table.own_row(state.own_record, DeviceState.UNREGISTERED)},
         seen=state.seen,
         fetched=state.fetched,
@@ -260,7 +263,7 @@ def _spent(state: DeviceGroup) -> bool:
 
 def rotate(state: DeviceGroup, now_ms: int, random: RandomBytes) -> DeviceGroup:
     """A new account key. It is pushed after the next completed fetch and published after that."""
-    keys = state.account_keys.rotated(Secret(random(KEY_SEED_SIZE)), now_ms // 1_000)
+    keys = state.account_keys.rotated(Secret(random(KEY_SEED_SIZE)), now_ms // SECOND_MS)
     return replace(state, account_keys=keys, ready=False)
 
 

@@ -22,7 +22,7 @@ from veery.policy.device_group import (
     forgotten,
     rotate,
 )
-from veery.protocol.constants import KEY_SEED_SIZE, LINK_REQUEST_REMEMBERED_MS, TTL_LINK_REQUEST_MS
+from veery.protocol.constants import KEY_SEED_SIZE, LINK_REQUEST_REMEMBERED_MS, SECOND_MS, TTL_LINK_REQUEST_MS
 from veery.protocol.crypto import RandomBytes
 from veery.protocol.devices import AccountKeys, DeviceRecord, DeviceState, GroupId, Payload, record, table
 from veery.protocol.devices.emoji import EmojiString
@@ -120,7 +120,7 @@ def request_record(state: DeviceGroup, now_ms: int) -> DeviceRecord:
     earlier = [own.timestamp_s, *(request.record.timestamp_s for request in state.requests)]
     return record.make(
         seqno=own.seqno + 1,
-        timestamp_s=max(now_ms // 1_000, max(earlier) + 1),
+        timestamp_s=max(now_ms // SECOND_MS, max(earlier) + 1),
         keys=state.device_keys.current.keys.public,
         description=own.description,
         platform=own.platform,
@@ -192,11 +192,11 @@ def _matches(state: DeviceGroup, request: OwnRequest, admission: Admission) -> b
 
 
 def _admitted(state: DeviceGroup, admission: Admission, now_ms: int, random: RandomBytes) -> Change:
-    merged = table.merge({}, admission.payload.devices, now_ms // 1_000)
+    merged = table.merge({}, admission.payload.devices, now_ms // SECOND_MS)
     joined = replace(
         forgotten(state),
         rows=merged.table,
-        account_keys=AccountKeys().merged(admission.payload.keys, now_ms // 1_000),
+        account_keys=AccountKeys().merged(admission.payload.keys, state.deletion.now_s),
         group=admission.group,
         last_read_ms=admission.stored_ms,
         pushed_seqno=merged.table[state.own_id].seqno,
@@ -212,10 +212,10 @@ def _admitted(state: DeviceGroup, admission: Admission, now_ms: int, random: Ran
 
 def _farewell(state: DeviceGroup, now_ms: int, random: RandomBytes) -> Farewell:
     """What the old group is told: that this device has left it, if anybody is there to read that."""
-    rows = table.removed(state.rows, state.own_id, now_ms // 1_000, left=True)
+    rows = table.removed(state.rows, state.own_id, now_ms // SECOND_MS, left=True)
     if not table.members(rows):
         return Farewell(None, state.group, state.merged)
     keys = state.account_keys
     if keys.active is None:
-        keys = keys.rotated(Secret(random(KEY_SEED_SIZE)), now_ms // 1_000)
+        keys = keys.rotated(Secret(random(KEY_SEED_SIZE)), now_ms // SECOND_MS)
     return Farewell(Payload(table.payload_devices(rows), tuple(keys)), state.group, state.merged)

@@ -114,18 +114,18 @@ def open_group(
 
 
 def receive(state: DeviceGroup, arrived: ArrivedGroup, now_ms: int, random: RandomBytes) -> Change:
-    """Take a message of the swarm. One that was taken before changes nothing."""
-    if arrived.hash in state.merged:
-        return Change(state)
-    noted = _noted(state, arrived)
-    if arrived.opened is None:
+    """Take a message of the swarm."""
+    noted, opened = _noted(state, arrived), arrived.opened
+    if opened is None:
         return _unreadable(noted, arrived, now_ms)
     same_group = noted.group is None or arrived.group is None or noted.group == arrived.group
     if noted.registered and same_group:
-        return _merged(noted, arrived, arrived.opened, now_ms, random)
+        read = _read(noted, arrived, opened)
+        # Our own message says nothing new, but that it can be read is news.
+        return Change(read) if arrived.hash in state.merged else _merged(read, arrived, opened, now_ms, random)
     if arrived.group is None:
         return Change(noted)
-    admission = Admission(arrived.group, arrived.opened.payload, arrived.hash, arrived.stored_ms)
+    admission = Admission(arrived.group, opened.payload, arrived.hash, arrived.stored_ms)
     return device_linking.consider(noted, admission, now_ms, random)
 
 
@@ -167,15 +167,13 @@ def _merged(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup, now_
     after = replace(
         state,
         rows=merged.table,
-        account_keys=state.account_keys.merged(opened.payload.keys, now_s),
-        device_keys=state.device_keys.read_with(opened.keys),
-        group=state.group or arrived.group,
+        account_keys=state.account_keys.merged(opened.payload.keys, state.deletion.now_s),
         broadcast=state.broadcast | merged.broadcast,
         merged=state.merged | {arrived.hash},
         # A record of ours that came from the group is in the swarm already.
         pushed_seqno=own.seqno if own != state.own else state.pushed_seqno,
     )
-    after = device_linking.unanswered(_read(after, arrived))
+    after = device_linking.unanswered(after)
     if not after.registered:
         return Change(replace(after, held=None, prompts=()), (Event.REMOVED,))
     if not merged.departed:
@@ -184,12 +182,14 @@ def _merged(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup, now_
     return Change(rotate(after, now_ms, random), (Event.ROTATED,))
 
 
-def _read(state: DeviceGroup, arrived: ArrivedGroup) -> DeviceGroup:
-    if arrived.group is None or arrived.group != state.group:
-        return state
+def _read(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup) -> DeviceGroup:
+    """A member could read a message of its group, or of one that has no identifier yet."""
+    read = replace(state, device_keys=state.device_keys.read_with(opened.keys), group=state.group or arrived.group)
+    if arrived.group is None:
+        return read
     last_read_ms = max(arrived.stored_ms, state.last_read_ms or 0)
     back = state.displaced_ms is not None and state.displaced_ms <= arrived.stored_ms
-    return replace(state, last_read_ms=last_read_ms, displaced_ms=None if back else state.displaced_ms)
+    return replace(read, last_read_ms=last_read_ms, displaced_ms=None if back else state.displaced_ms)
 
 
 # -- fetches, timers and the user ------------------------------------------------------------------------------
@@ -228,12 +228,14 @@ def handle_timer(state: DeviceGroup, now_ms: int, random: RandomBytes) -> Change
     return Change(rotate(after, now_ms, random), (Event.ROTATED,))
 
 
-def prune(state: DeviceGroup, deletion_s: int) -> DeviceGroup:
-    """The value without keys of no more use. deletion_s: `DeletionClock.now_s`, never the machine's clock itself."""
+def prune(state: DeviceGroup, now_ms: int, *, confirmed: bool) -> DeviceGroup:
+    """The value without keys of no more use; call it before every use of the keys. confirmed: as `DeletionClock`."""
+    deletion = state.deletion.advanced(now_ms, confirmed=confirmed)
     return replace(
         state,
-        account_keys=state.account_keys.pruned(deletion_s),
-        device_keys=state.device_keys.pruned(deletion_s),
+        deletion=deletion,
+        account_keys=state.account_keys.pruned(deletion.now_s),
+        device_keys=state.device_keys.pruned(deletion.now_s),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from veery.policy.device_group import DeviceGroup, seen_now
+from veery.protocol.constants import SECOND_MS
 from veery.protocol.crypto import RandomBytes
 from veery.protocol.devices import GroupId, Payload, table
 from veery.protocol.devices.table import Table
@@ -44,11 +45,11 @@ def push_to_send(state: DeviceGroup, now_ms: int, random: RandomBytes) -> tuple[
         return state, None
     if state.farewell is not None:
         left = state.farewell
-        group = left.group or GroupId.create(now_ms // 1_000, random)
+        group = left.group or GroupId.create(now_ms // SECOND_MS, random)
         return replace(state, pushing=True), Push(left.payload, group, left.hashes, {}, 0, (), farewell=True)
     if not owes(state) or state.account_keys.active is None:
         return state, None
-    group = state.group or GroupId.create(now_ms // 1_000, random)
+    group = state.group or GroupId.create(now_ms // SECOND_MS, random)
     push = Push(
         payload=Payload(table.payload_devices(state.rows), tuple(state.account_keys)),
         group=group,

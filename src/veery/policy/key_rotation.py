@@ -25,6 +25,7 @@ from veery.protocol.constants import (
     PERSON_ROTATION,
     ROTATION_FIRST_S,
     ROTATION_SPREAD_S,
+    SECOND_MS,
 )
 from veery.protocol.devices.account_keys import AccountKey, AccountKeys
 from veery.protocol.devices.keys import HybridKeys, HybridPublic
@@ -141,4 +142,4 @@ class DeletionClock:
     @property
     def now_s(self) -> int:
         """The same in unix seconds."""
-        return self.now_ms // 1_000
+        return self.now_ms // SECOND_MS
