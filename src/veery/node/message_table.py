@@ -8,9 +8,10 @@ are never given twice (05.9), which is what `last_hash` leans on.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from veery.node import deleted_table as deleted
 from veery.protocol.constants import REVOKED_MAX, TTL_MAX_PRIVATE_MS
 from veery.protocol.storage_rpc.namespaces import is_public_outbox
 from veery.runtime.sqlite import Connection, Migration
@@ -57,6 +58,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         CREATE INDEX repairs_by_peer ON repairs (peer, id);
         """,
     ),
+    (2, deleted.SCHEMA),
 )
 
 _OLDEST_FIRST = (
@@ -170,9 +172,18 @@ def _insert(db: Connection, messages: Sequence[StoredMessage]) -> None:
     )
 
 
-def store_pushed(db: Connection, messages: Iterable[StoredMessage]) -> int:
-    """Keep what another member pushed (05.4.1); gives how many were new."""
-    return sum(store(db, message).inserted for message in messages)
+def store_pushed(db: Connection, messages: Sequence[StoredMessage]) -> int:
+    """Keep what another member pushed (05.4.1), but for what was deleted since; gives how many were new."""
+    gone = deleted.times(db, [message.hash for message in messages])
+    return sum(
+        store(db, message).inserted
+        for message in messages
+        if message.timestamp > gone.get(message.hash, -1) or _is_known(db, message.hash)
+    )
+
+
+def _is_known(db: Connection, message_hash: str) -> bool:
+    return db.execute("SELECT 1 FROM messages WHERE hash = ?", (message_hash,)).fetchone() is not None
 
 
 # -- reading ---------------------------------------------------------------------------------------------------
@@ -212,15 +223,19 @@ def expiries(db: Connection, account: bytes, hashes: Collection[str]) -> dict[st
 # -- deleting --------------------------------------------------------------------------------------------------
 
 
-def delete(db: Connection, account: bytes, hashes: Sequence[str]) -> list[str]:
+def delete(db: Connection, account: bytes, hashes: Sequence[str], now_ms: int) -> list[str]:
     """Delete messages of an account; gives those that were there, sorted."""
-    present = sorted(expiries(db, account, hashes))
-    db.executemany("DELETE FROM messages WHERE hash = ?", [(each,) for each in present])
-    return present
+    rows = db.execute(
+        "DELETE FROM messages WHERE owner = (SELECT id FROM owners WHERE account = ?)"
+        " AND hash IN (SELECT value FROM json_each(?)) RETURNING hash, timestamp, expiry",
+        (account, json.dumps([*hashes])),
+    ).fetchall()
+    deleted.remember(db, rows, now_ms)
+    return sorted(str(row[0]) for row in rows)
 
 
 def delete_where(
-    db: Connection, account: bytes, namespace: int | None, before: int | None = None
+    db: Connection, account: bytes, namespace: int | None, now_ms: int, before: int | None = None
 ) -> list[tuple[int, str]]:
     """Delete an account's messages of one namespace (None: of all), with timestamp <= `before` where given.
 
@@ -228,9 +243,11 @@ def delete_where(
     """
     rows = db.execute(
         "DELETE FROM messages WHERE owner = (SELECT id FROM owners WHERE account = ?1)"
-        " AND (?2 IS NULL OR namespace = ?2) AND (?3 IS NULL OR timestamp <= ?3) RETURNING namespace, hash",
+        " AND (?2 IS NULL OR namespace = ?2) AND (?3 IS NULL OR timestamp <= ?3)"
+        " RETURNING namespace, hash, timestamp, expiry",
         (account, namespace, before),
     ).fetchall()
+    deleted.remember(db, [row[1:] for row in rows], now_ms)
     return [(int(row[0]), str(row[1])) for row in rows]
 
 

@@ -18,6 +18,7 @@ from typing import Self
 
 from veery.network.queue_endpoint import QueueEndpoint
 from veery.network.queue_links import Sender
+from veery.node import deleted_table as deleted
 from veery.node import message_table as table
 from veery.node import replication_table as owed
 from veery.node.chain import ChainQuestions
@@ -59,6 +60,7 @@ from veery.runtime.tls import KeyKind, ensure_identity, server_context
 log = logging.getLogger(__name__)
 
 LOCK_FILE = "lock"
+_DELETED_MAX = 500_000  # deletions that are remembered, about 100 bytes each
 _SWEEP_ROWS = 2_000  # expired messages that are removed in one transaction, so that stores need not wait long
 
 
@@ -299,6 +301,7 @@ class Node:
             now = self.clock.now_ms()
             removed = await self.store.write(lambda db: table.remove_expired(db, now, _SWEEP_ROWS))  # noqa: B023
             self.metrics.expired.inc(removed)
+        await self.store.write(lambda db: deleted.forget(db, self.clock.now_ms(), _DELETED_MAX))
         seen = self._owners_seen
         self._owners_seen = await self.store.write(lambda db: table.forget_empty_owners(db, seen))
 

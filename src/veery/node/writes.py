@@ -140,7 +140,8 @@ class Writes:
     async def _apply(self, request: NotStore) -> HashesResult | ExpireResult | RevokeResult:
         match request:
             case Delete():
-                found = await self._store.write(lambda db: table.delete(db, request.account, request.messages))
+                now = self._view.now_ms()
+                found = await self._store.write(lambda db: table.delete(db, request.account, request.messages, now))
                 return HashesResult("deleted", tuple(found))
             case DeleteAll():
                 return await self._delete_where(request, None)
@@ -171,8 +172,8 @@ class Writes:
         return StoreResult(text, kept.expiry, kept.already, self._view.now_ms() if timed else None, signature)
 
     async def _delete_where(self, request: DeleteAll | DeleteBefore, before: int | None) -> HashesResult:
-        chosen = _one(request.namespace)
-        rows = await self._store.write(lambda db: table.delete_where(db, request.account, chosen, before))
+        chosen, now = _one(request.namespace), self._view.now_ms()
+        rows = await self._store.write(lambda db: table.delete_where(db, request.account, chosen, now, before))
         return HashesResult("deleted", _grouped(rows, request.namespace))
 
     async def _expire(self, request: Expire) -> ExpireResult:
