@@ -121,6 +121,17 @@ class Outbox(RuleBasedStateMachine):
             self.confirmed.add(which)
 
     @rule(which=st.sampled_from(["main", "sync"]), retry=st.sampled_from([Retry.LATER, Retry.ELSEWHERE]))
+    def send_in_vain(self, which: str, retry: Retry) -> None:
+        """Attempts that reach nobody, each as soon as it is due."""
+        for _ in range(3):
+            at = wakeup(self.copy(which), self.now)
+            if at is None or at >= self.copy(which).expires_ms:
+                return
+            self.now = max(self.now, at)
+            self.act(which, fate=5, member=1)
+            self.time_out(which, retry)
+
+    @rule(which=st.sampled_from(["main", "sync"]), retry=st.sampled_from([Retry.LATER, Retry.ELSEWHERE]))
     def time_out(self, which: str, retry: Retry) -> None:
         if self.copy(which).state is CopyState.SENDING:
             self.feed(which, AttemptFailed("network.timeout", retry))
@@ -131,7 +142,7 @@ class Outbox(RuleBasedStateMachine):
             self.feed(which, AttemptFailed("network.refused", Retry.NEVER))
             self.refused.add(which)
 
-    @rule(ms=st.sampled_from([50, 1_000, 60_000, 600_000, LIFE]))
+    @rule(ms=st.sampled_from([50, 100, 1_000, 5_000, 60_000, 300_000, LIFE]))
     def wait(self, ms: int) -> None:
         self.now += ms
 
@@ -156,10 +167,11 @@ class Outbox(RuleBasedStateMachine):
             self.feed("main", ReadReceipt())
             self.receipt = True
 
-    @rule()
-    def cancel(self) -> None:
-        self.feed("main", Cancelled())
-        self.cancelled = True
+    @rule(sure=st.integers(0, 9))
+    def cancel(self, sure: int) -> None:
+        if sure == 0:  # seldom, because it ends most of what can happen
+            self.feed("main", Cancelled())
+            self.cancelled = True
 
     @rule()
     def revive(self) -> None:

@@ -124,11 +124,12 @@ class Paths(RuleBasedStateMachine):
         }
         if what in simple:
             return simple[what]
+        used = {hop.ed25519 for hop in route.hops} | {route.destination}
         names = {
             "middle": route.hops[1].ed25519,
             "last": route.hops[2].ed25519,
             "destination": route.destination or b"\x00" * 32,
-            "stranger": node(5_000).ed25519,
+            "stranger": next((n.ed25519 for n in self.pool.nodes if n.ed25519 not in used), node(5_000).ed25519),
         }
         text = what[4:]
         for name, key in names.items():

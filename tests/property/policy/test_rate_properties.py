@@ -40,7 +40,7 @@ def test_no_window_of_time_gives_more_than_burst_and_rate(steps: list[int], capa
             assert count <= capacity + per_second * (end - begin) / 8
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8)), max_size=200), st.integers(1, 8))
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=200), st.integers(1, 4))
 def test_the_table_is_bounded_and_forgets_only_what_makes_no_difference(
     requests: list[tuple[int, int]], most: int
 ) -> None:

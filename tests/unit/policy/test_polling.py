@@ -111,6 +111,32 @@ def test_a_failed_member_is_left_alone_for_a_time_that_doubles() -> None:
     assert len(again) == 1 or again[1] - again[0] >= 10_000
 
 
+def test_a_member_that_fails_in_the_middle_gives_way() -> None:
+    polls = schedule()
+    first = poll(polls, 0, more=True)
+    assert polls.begin(1) == first
+    polls.failed(first, 1)
+    assert polls.begin(1) not in (None, first)
+
+
+def test_an_answer_ends_the_count_of_failures() -> None:
+    polls = schedule(MEMBERS[:1])
+    now = 0
+    pauses = []
+    for works in (False, False, True, False):
+        member = polls.begin(now)
+        assert member is not None
+        if works:
+            polls.answered(member, now, more=False)
+        else:
+            polls.failed(member, now)
+        timer = polls.get_timer()
+        assert timer is not None
+        pauses.append(timer - now)
+        now = timer
+    assert pauses == [5_000, 10_000, 5_000, 5_000]
+
+
 def test_when_all_fail_the_first_to_be_free_is_waited_for() -> None:
     polls = schedule(MEMBERS[:2])
     for at in (0, 100):
