@@ -219,7 +219,6 @@ REPAIR_NEXT_MS: Final = 60 * SECOND_MS  # 05.5
 REPAIR_TIMEOUT_MS: Final = 10 * SECOND_MS  # of one repeat, 05.5
 REPAIR_SWEEP_MS: Final = 5 * SECOND_MS  # how often the table is looked at, 05.5
 REPAIR_LIFE_MS: Final = 30 * DAY_MS  # 05.5
-REPAIR_MAX: Final = 10_000  # entries, a bound of our own
 TEST_TICK_MS: Final = 200  # 05.8
 TEST_MEAN_S: Final = 10.0  # until the next random test, 05.8
 TEST_DEVIATION_S: Final = 3.0  # 05.8
@@ -228,7 +227,6 @@ RETEST_STEP_S: Final = 10.0  # for each failure, 05.8
 RETEST_MAX_S: Final = 120.0  # 05.8
 RETESTS_MAX: Final = 4  # of failing nodes in one tick, 05.8
 NODE_VERSION: Final = (2, 11, 3)  # what a node tells others: pushes of six elements, no QUIC yet, 05.4.1, 05.6
-RETESTS_PER_TICK: Final = 4  # 05.8
 PING_SILENCE_MS: Final = 2 * MINUTE_MS  # without incoming pings, then a warning, 05.8
 
 # -- protocol v2 (06) ------------------------------------------------------------------------------------------
