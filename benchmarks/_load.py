@@ -46,7 +46,7 @@ class Bodies:
     """Requests of one kind, without end. Signatures hold for a minute from here."""
 
     def __init__(self, kind: str, accounts: list[Any], *, path: bytes = b"/storage_rpc/v1") -> None:
-        self._number = time.time_ns() % 64**_SERIAL
+        self._number: int = time.time_ns() % 64**_SERIAL
         self._parts = [self._split(kind, signer, path) for signer in accounts]
 
     def _split(self, kind: str, signer: Any, path: bytes) -> tuple[bytes, bytes]:
