@@ -166,12 +166,25 @@ class Replication:
         """Shake hands and push for ever."""
         while True:
             self._wake.clear()
-            now = self._ticks_ms()
-            for peer, want_dump in self._handshakes.due(now):
-                self._spawn(self._shake_hands(peer, want_dump))
-            for (peer, swarm), dump in [*self._dumps.items()]:
-                await self._push_on(peer, swarm, dump)
+            await self.turn()
             await self._until_woken()
+
+    async def turn(self) -> None:
+        """Begin what is due now: handshakes, and batches as the windows of their dumps take them."""
+        for peer, want_dump in self._handshakes.due(self._ticks_ms()):
+            self._spawn(self._shake_hands(peer, want_dump))
+        for (peer, swarm), dump in [*self._dumps.items()]:
+            await self._push_on(peer, swarm, dump)
+
+    async def settled(self) -> None:
+        """Wait until what has begun is over."""
+        while self._sending:
+            await asyncio.gather(*self._sending, return_exceptions=True)
+
+    @property
+    def owing(self) -> int:
+        """Handshakes and dumps that are not done."""
+        return len(self._handshakes) + len(self._dumps)
 
     async def close(self) -> None:
         """Stop sending."""
@@ -219,8 +232,8 @@ class Replication:
             if blob is None:
                 dump.skipped_to(last)
                 continue
-            dump.sent(last)
-            self._spawn(self._push(peer, swarm, dump, blob, last))
+            window = dump.sent(last)
+            self._spawn(self._push(peer, swarm, dump, blob, last, window))
         if dump.done and self._dumps.get((peer, swarm)) is dump:
             await self._end_dump(peer, swarm)
 
@@ -241,7 +254,7 @@ class Replication:
         reached = last if len(rows) == _ROWS else up_to
         return reached, (push.encode_push(chosen) if chosen else None)
 
-    async def _push(self, peer: bytes, swarm: int, dump: Dump, blob: bytes, last: int) -> None:
+    async def _push(self, peer: bytes, swarm: int, dump: Dump, blob: bytes, last: int, window: int) -> None:
         node = self._view.node(peer)
         try:
             if node is None or not node.contactable:
@@ -255,7 +268,7 @@ class Replication:
             dump.failed(self._ticks_ms())
             return
         self._on_batch(True)
-        dump.confirmed(last)
+        dump.confirmed(last, window)
         row = owed.DumpRow(peer, swarm, dump.cursor, dump.up_to)
         if self._dumps.get((peer, swarm)) is dump:
             await self._store.write(lambda db: owed.save_dump(db, row))
