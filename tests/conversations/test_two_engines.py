@@ -223,7 +223,7 @@ def check_stored(event: dict[str, Any], message: Message, swarm: MemorySwarm) ->
     assert message.storage_hash in swarm.held_by
 
 
-@settings(max_examples=max(1, settings().max_examples // 2), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=max(1, settings().max_examples // 3), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, max_size=25), st.tuples(fates, fates, fates))
 def test_every_message_comes_exactly_once(script: list[Step], weather: tuple[list[Fate], ...]) -> None:
     with tempfile.TemporaryDirectory() as directory, asyncio.Runner() as runner:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from veery.app import wire
-from veery.app.wire import SessionLost
+from veery.app.methods import HELLO
+from veery.app.wire import SessionClosing, SessionLost
 
-_GRANT: Final = wire.WINDOW // 2  # events that are read before the server is told to go on
+_GONE: Final = "the Veery process that had this profile open is gone"
 
 
 class _Waiting:
@@ -35,18 +36,28 @@ class Connection:
         self._writer = writer
         self._numbers = 0
         self._waiting: dict[int, _Waiting] = {}
-        self._lost: SessionLost | None = None
+        self._lost = False
+        self._begun: int | None = None  # the last request that the engine took before it ended, if it said so
         self._reading = asyncio.create_task(self._read(), name="control connection")
 
     @classmethod
     async def open(cls, path: Path) -> Self | None:
-        """Connect; None when nobody listens there."""
+        """Connect; None when nobody listens there, or is about to end."""
         try:
             with wire.socket_address(path) as address:
                 reader, writer = await asyncio.open_unix_connection(address, limit=wire.LINE_MAX)
         except OSError:
             return None
-        return cls(reader, writer)
+        connection = cls(reader, writer)
+        try:
+            await connection.call(HELLO, {})
+        except SessionLost:
+            await connection.close()
+            return None
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     async def call(self, method: str, params: dict[str, Any]) -> Any:
         """The result of a method. Raises what the engine raises, SessionClosing (it was not done), SessionLost.
@@ -61,13 +72,14 @@ class Connection:
 
     async def stream(self, method: str, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
         """The events of a stream; closing it ends it at the other end. Raises as `call`."""
-        number, waiting = self._ask(method, params, {"window": wire.WINDOW})
+        window = wire.WINDOW
+        number, waiting = self._ask(method, params, {"window": window})
         taken = 0
         try:
             while "event" in (answer := await self._next(number, waiting)):
                 yield answer["event"]
                 taken += 1
-                if taken == _GRANT:
+                if 2 * taken >= window:
                     self._write({"id": number, "more": taken})
                     taken = 0
         finally:
@@ -82,8 +94,8 @@ class Connection:
             await self._writer.wait_closed()
 
     def _ask(self, method: str, params: dict[str, Any], more: dict[str, Any]) -> tuple[int, _Waiting]:
-        if self._lost is not None:
-            raise wire.SessionClosing("the Veery process that had this profile open is gone")
+        if self._lost:
+            raise SessionClosing(_GONE)
         self._numbers += 1
         waiting = self._waiting[self._numbers] = _Waiting()
         self._write({"id": self._numbers, "method": method, "params": params, **more})
@@ -91,8 +103,8 @@ class Connection:
 
     async def _next(self, number: int, waiting: _Waiting) -> dict[str, Any]:
         while not waiting.answers:
-            if self._lost is not None:
-                raise SessionLost("the Veery process that had this profile open is gone")
+            if self._lost:
+                raise self._lost_call(number)
             waiting.came.clear()
             await waiting.came.wait()
         answer = waiting.answers.popleft()
@@ -107,8 +119,13 @@ class Connection:
             self._write({"id": number, "cancel": True})
 
     def _write(self, value: object) -> None:
-        if self._lost is None:
+        if not self._lost:
             self._writer.write(wire.write(value))
+
+    def _lost_call(self, number: int) -> SessionLost:
+        """What to say of a call without an answer: whether it was made is unknown, unless the engine said so."""
+        not_begun = self._begun is not None and number > self._begun
+        return SessionClosing(_GONE) if not_begun else SessionLost(_GONE)
 
     async def _read(self) -> None:
         try:
@@ -116,12 +133,14 @@ class Connection:
                 while line := await self._reader.readline():
                     self._sort(wire.read(line))
         finally:
-            self._lost = SessionLost("the Veery process that had this profile open is gone")
+            self._lost = True
             for waiting in self._waiting.values():
                 waiting.came.set()
 
     def _sort(self, answer: dict[str, Any]) -> None:
         number = answer.get("id")
+        if type(answer.get("closing")) is int:
+            self._begun = answer["closing"]
         waiting = self._waiting.get(number) if type(number) is int else None
         if waiting is not None:
             waiting.put(answer)

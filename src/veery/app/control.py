@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from veery.app import wire
-from veery.app.methods import LASTING, METHODS, REPEATABLE, STREAMS, NoSuchMethod, ParametersWrong
+from veery.app.methods import HELLO, LASTING, METHODS, REPEATABLE, STREAMS, NoSuchMethod, ParametersWrong
 from veery.client.client import Client
 from veery.errors import VeeryError
 from veery.runtime.faults import files_mapped
@@ -140,6 +140,8 @@ class _Caller:
         self._reader = reader
         self._writer = writer
         self._calls: dict[int, _Call] = {}
+        self._highest = 0  # number of a request
+        self._greeted = False
         self._closing = False
 
     async def serve(self) -> None:
@@ -160,6 +162,8 @@ class _Caller:
         await self._break_off([call for call in calls if call.method in LASTING])
         if finishing:
             await asyncio.wait(finishing, timeout=seconds)
+        if self._greeted and not self._writer.is_closing():
+            self._writer.write(wire.write({"id": 0, "closing": self._highest}))
 
     async def _break_off(self, calls: list[_Call]) -> None:
         for call in calls:
@@ -180,6 +184,8 @@ class _Caller:
         elif call is not None:
             raise ValueError("a number is used twice")
         else:
+            self._highest = max(self._highest, number)
+            self._greeted = self._greeted or request.get("method") == HELLO
             self._begin(number, request)
 
     def _begin(self, number: int, request: dict[str, Any]) -> None:

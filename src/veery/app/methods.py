@@ -88,6 +88,11 @@ async def find_conversation(client: Client, named: str) -> str:
     )
 
 
+async def hello(client: Client, params: Params) -> Json:
+    """Says that the engine listens; see `wire`."""
+    return {"account_id": client.account.hex}
+
+
 # -- the account -----------------------------------------------------------------------------------------------
 
 
@@ -241,7 +246,7 @@ async def retry(client: Client, params: Params) -> Json:
 async def drop(client: Client, params: Params) -> Json:
     """Give up a message that is not sent yet, and remove it here."""
     message = _number(params, "id")
-    await client.conversations.delete_message(message)
+    await client.sending.drop(message)
     return {"id": message}
 
 
@@ -306,6 +311,7 @@ async def doctor(client: Client, params: Params) -> AsyncGenerator[Json, None]:
 METHODS: Final[Mapping[str, Method]] = {
     each.__name__: each
     for each in (
+        hello,
         account,
         set_name,
         status,
@@ -332,6 +338,7 @@ METHODS: Final[Mapping[str, Method]] = {
 }
 STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (follow, doctor)}
 
+HELLO: Final = hello.__name__
 # Not made twice by being made again: a session repeats these when the process that it asked has ended.
 REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - {"send", "drop"})
 # They wait for something outside: a process that ends does not wait for them.

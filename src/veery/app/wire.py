@@ -4,6 +4,9 @@ Requests: `{"id": 1, "method": "send", "params": {…}}`, and `{"id": 1, "cancel
 Answers: `{"id": 1, "result": …}`, `{"id": 1, "error": {"kind", "message", "remedy", "retry", "family"}}`; a stream
 sends `{"id": 1, "event": …}` before its result, which is null. A stream that was asked for with `"window": n` stops
 after n events until `{"id": 1, "more": m}` allows m further ones, so that a slow reader is not buried.
+
+A caller that wants to know for sure what became of its requests begins with the method `hello`. When the engine ends,
+it is told `{"id": 0, "closing": n}`: no request with a number above n was begun.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from veery.client import fates
 from veery.client.apply_data import apply_profile
 from veery.client.approval import Change, shown, tell
 from veery.client.arrivals import Arrival, Batch, Switch, switched_on
-from veery.client.fates import DELETED_EVENT
 from veery.client.keeping import keep
 from veery.protocol.content import (
     CallMessage,
@@ -58,8 +57,7 @@ def apply_unsend(batch: Batch, arrival: Arrival, unsend: UnsendRequest) -> None:
         tables.messages.delete((target.id,))
     else:
         tables.messages.replace_by_placeholder(target.id, Deleted.EVERYWHERE)
-    fields = {"id": target.id, "conversation": target.conversation, "by": arrival.sender.hex}
-    tables.events.append(DELETED_EVENT, fields, batch.times.local_ms)
+    fates.tell_deleted(tables, target, arrival.sender.hex, batch.times.local_ms)
 
 
 def apply_response(batch: Batch, arrival: Arrival, response: MessageRequestResponse) -> None:

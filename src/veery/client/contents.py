@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from veery.protocol.account import AccountId
-from veery.protocol.constants import TTL_MESSAGE_MS
+from veery.protocol.constants import TTL_MAX_PUBLIC_MS, TTL_MESSAGE_MS, TTL_MIN_MS
 from veery.protocol.content import (
     Content,
     DataMessage,
@@ -99,4 +99,5 @@ def quote_of(message: Message) -> Quote:
 
 def _copy(role: CopyRole, destination: AccountId, content: Content, ttl: int) -> NewCopy:
     timestamp_ms = content.timestamp or 0
-    return NewCopy(role, destination, int(Namespace.INBOX), timestamp_ms, ttl, encode(content))
+    bounded = max(TTL_MIN_MS, min(ttl, TTL_MAX_PUBLIC_MS))  # a timer may be anything, a swarm takes no other times
+    return NewCopy(role, destination, int(Namespace.INBOX), timestamp_ms, bounded, encode(content))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from veery.client import fates
 from veery.client.approval import Change, shown, tell
 from veery.client.arrivals import Shorten
 from veery.client.core import Core
 from veery.client.disappearing import start_after_reading
 from veery.client.expiring import Expiring
-from veery.client.fates import DELETED_EVENT
 from veery.client.faults import no_conversation, no_message
 from veery.client.views import TEXT, Json, message_view
 from veery.store.conversations import HIDDEN, Conversation
@@ -132,5 +132,5 @@ def _delete_here(tables: Tables, message: int, now_ms: int) -> None:
         tables.messages.delete((message,))  # placeholders and notices vanish completely
     else:
         tables.messages.replace_by_placeholder(message, Deleted.HERE)
-    fields = {"id": message, "conversation": held.conversation, "by": None}
-    tables.events.append(DELETED_EVENT, fields, now_ms)
+        fates.cancel(tables, held, now_ms)
+    fates.tell_deleted(tables, held, None, now_ms)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from veery.client import fates
 from veery.client.arrivals import Shorten
 from veery.client.core import Core, Times
-from veery.client.fates import DELETED_EVENT
 from veery.client.swarm_answers import SwarmResult, swarm_result
 from veery.errors import NetworkError
 from veery.protocol.expiry_rules import by_expiry, when_shortened
@@ -92,6 +92,5 @@ def _remove_expired(tables: Tables, now_ms: int) -> int:
     messages = tables.reading.expired(now_ms, _SWEEP_MAX)
     tables.messages.delete(message.id for message in messages)
     for message in messages:
-        fields = {"id": message.id, "conversation": message.conversation, "by": None}
-        tables.events.append(DELETED_EVENT, fields, now_ms)
+        fates.tell_deleted(tables, message, None, now_ms)
     return len(messages)

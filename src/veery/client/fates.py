@@ -22,6 +22,7 @@ R = TypeVar("R")
 MESSAGE_EVENT: Final = "message"
 STATE_EVENT: Final = "state"
 DELETED_EVENT: Final = "deleted"
+CANCELLED: Final = "client.send.cancelled"  # reason of a message that was deleted before it was stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,20 @@ def tell_state(tables: Tables, message: int, storage_hash: str | None, now_ms: i
     held = tables.messages.get(message)
     if held is not None:
         tables.events.append(STATE_EVENT, state_fields(held, storage_hash), now_ms)
+
+
+def tell_deleted(tables: Tables, message: Message, by: str | None, now_ms: int) -> None:
+    """Write a `deleted` event. by: who deleted it for everyone; None: it was deleted on this device alone."""
+    fields = {"id": message.id, "conversation": message.conversation, "by": by}
+    tables.events.append(DELETED_EVENT, fields, now_ms)
+
+
+def cancel(tables: Tables, message: Message, now_ms: int) -> None:
+    """Note that an own message whose copies were removed is not on its way any more."""
+    delivery = message.delivery
+    if delivery.state in (DeliveryState.QUEUED, DeliveryState.SEALED):
+        tables.messages.set_delivery(message.id, replace(delivery, state=DeliveryState.FAILED, reason=CANCELLED))
+        tell_state(tables, message.id, None, now_ms)
 
 
 def _told(tables: Tables, copy: Copy, change: Callable[[], R], storage_hash: str | None, now_ms: int) -> R:

@@ -32,6 +32,13 @@ class SendFailed(ClientError):
     default_remedy = "Run `veery doctor` to see where the road ends, then send the message again with `retry`"
 
 
+class AlreadyStored(ClientError):
+    """A message that lies in a swarm cannot be dropped."""
+
+    default_kind = "client.stored"
+    default_remedy = "Delete it on this device instead"
+
+
 class ClientClosed(ClientError):
     """The engine was closed while something waited for it."""
 

@@ -13,7 +13,7 @@ from veery.client import fates
 from veery.client.approval import approve_by_message
 from veery.client.contents import quote_of, text_message
 from veery.client.core import Core, Times
-from veery.client.faults import ClientClosed, ContactBlocked, SendFailed, TextRefused, no_message
+from veery.client.faults import AlreadyStored, ClientClosed, ContactBlocked, SendFailed, TextRefused, no_message
 from veery.client.views import TEXT
 from veery.errors import ClientError
 from veery.protocol.account import AccountId
@@ -23,7 +23,6 @@ from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import DeliveryState, Message, NewMessage
 from veery.store.outbox import CopyState
 from veery.store.tables import Tables
-
 
 _RECENT: Final = 1_000  # events
 
@@ -95,6 +94,14 @@ class Sending:
         await self._core.write(lambda tables: _retry(tables, message, now_ms))
         self._core.outbox_changed.set()
 
+    async def drop(self, message: int) -> None:
+        """Give up an own message that is not stored yet, and remove it here.
+
+        An attempt that is under way may still store it. Raises NotFound, AlreadyStored.
+        """
+        now_ms = self._core.clock.now_ms()
+        await self._core.write(lambda tables: _drop(tables, message, now_ms))
+
 
 def checked_text(text: str) -> str:
     """A text that may be sent: some characters, and no more than a composer may take (02.7.1). Raises TextRefused."""
@@ -164,3 +171,13 @@ def _stored_hash(tables: Tables, message: int) -> str | None:
     recent = tables.events.after(max(0, tables.events.last() - _RECENT), _RECENT)
     told = (each.payload for each in reversed(recent.events) if each.kind == fates.STATE_EVENT)
     return next((fields["hash"] for fields in told if fields["id"] == message), None)
+
+
+def _drop(tables: Tables, message: int, now_ms: int) -> None:
+    held = tables.messages.get(message)
+    if held is None:
+        raise no_message(message)
+    if held.delivery.state not in (DeliveryState.QUEUED, DeliveryState.SEALED, DeliveryState.FAILED):
+        raise AlreadyStored("the message is not on its way any more")
+    tables.messages.delete((message,))
+    fates.tell_deleted(tables, held, None, now_ms)

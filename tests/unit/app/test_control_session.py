@@ -116,24 +116,25 @@ async def test_errors_cross_the_socket_with_kind_and_remedy(home: Home) -> None:
                 await anext(session.stream("nosuch"))
 
 
-async def test_calls_go_on_beside_a_stream(home: Home) -> None:
+async def test_calls_go_on_beside_a_stream(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "WINDOW", 6)
     async with home.open(), home.open() as remote, aclosing(remote.stream("follow", after=0)) as events:
-        for number in range(wire.WINDOW):
+        for number in range(10):
             await remote.call("send", to=BOB, text=str(number))
         seen = []
         async for event in events:
             if event["event"] == "message":
                 seen.append(event["text"])
                 await remote.call("ack", name="test", seq=event["seq"])
-            if len(seen) == wire.WINDOW:
+            if len(seen) == 10:
                 break
-        assert seen == [str(number) for number in range(wire.WINDOW)]
-        assert (await remote.call("acknowledged", name="test"))["seq"] > wire.WINDOW
+        assert seen == [str(number) for number in range(10)]
+        assert (await remote.call("acknowledged", name="test"))["seq"] > 20
 
 
 async def test_a_slow_reader_is_not_buried(home: Home) -> None:
     async with home.open() as own:
-        for number in range(150):
+        for number in range(6):
             await own.call("send", to=BOB, text=str(number))
         reader, writer = await asyncio.open_unix_connection(str(home.directory / SOCKET_NAME))
         writer.write(wire.write({"id": 1, "method": "follow", "params": {}, "window": 10}))
@@ -211,6 +212,15 @@ async def test_a_change_that_may_have_been_made_is_not_made_again(home: Home) ->
             assert not isinstance(lost.value, SessionClosing)
             assert calls == 1
             assert (await remote.call("account"))["name"] == "alice"
+
+
+async def test_a_request_that_the_owner_did_not_take_is_made_elsewhere(home: Home) -> None:
+    async with kept_open(home) as (_, end), home.open() as remote:
+        ending = asyncio.create_task(end())
+        sent = await asyncio.gather(*(remote.call("send", to=BOB, text=str(number)) for number in range(5)))
+        await ending
+        assert len({each["id"] for each in sent}) == 5
+        assert len(await remote.call("messages", conversation=BOB)) == 5
 
 
 async def test_a_killed_owner_leaves_a_socket_that_is_no_obstacle(home: Home) -> None:

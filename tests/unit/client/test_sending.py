@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.conversations.engines import Device, account_of, arm, exchange, store_of
 from tests.conversations.memory_swarm import Killed
 from tests.unit.client.mail import deliver, kinds
-from veery.client.faults import ClientClosed, ContactBlocked, SendFailed, TextRefused
+from veery.client.faults import AlreadyStored, ClientClosed, ContactBlocked, SendFailed, TextRefused
 from veery.errors import NotFound
 from veery.protocol.account import AccountIdWrong
 from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS, REQUEST_RESPONSE_LEAD_MS, TTL_MESSAGE_MS
-from veery.protocol.content import Content, DataMessage, MessageRequestResponse, decode
+from veery.protocol.content import (
+    EXPIRATION_TIMER_UPDATE,
+    Content,
+    DataMessage,
+    ExpirationType,
+    MessageRequestResponse,
+    decode,
+)
 from veery.protocol.storage_rpc import Store
 from veery.store.message_values import DeliveryState, SyncState
 from veery.store.outbox import Copy, CopyRole
@@ -217,3 +225,34 @@ async def test_a_failed_message_is_told_and_can_be_sent_again(alice: Device, bob
     await exchange(alice, bob)
     assert await bob.texts(alice.id) == ["hello"]
     assert (await alice.client.sending.wait_stored(message)).delivery.sync is SyncState.STORED
+
+
+async def test_what_is_dropped_is_gone(alice: Device, bob: Device) -> None:
+    message = await alice.client.sending.send_text(bob.id, "hello")
+    await alice.client.sending.drop(message)
+    assert await alice.client.pump.run_due() is None
+    assert await alice.messages(bob.id) == []
+    assert (await alice.events())[-1]["event"] == "deleted"
+    with pytest.raises(NotFound):
+        await alice.client.sending.drop(message)
+    other = await alice.client.sending.send_text(bob.id, "hello")
+    await exchange(alice)
+    with pytest.raises(AlreadyStored):
+        await alice.client.sending.drop(other)
+
+
+async def test_a_placeholder_does_not_say_that_it_waits(alice: Device, bob: Device) -> None:
+    message = await alice.client.sending.send_text(bob.id, "hello")
+    await alice.client.conversations.delete_message(message)
+    held = await alice.client.sending.get(message)
+    assert (held.delivery.state, held.delivery.reason) == (DeliveryState.FAILED, "client.send.cancelled")
+    assert [event["event"] for event in (await alice.events())[-2:]] == ["state", "deleted"]
+
+
+async def test_short_timers_still_fit_a_swarm(alice: Device, bob: Device) -> None:
+    common: dict[str, Any] = {"expiration_type": ExpirationType.DELETE_AFTER_SEND, "expiration_timer": 1}
+    update = DataMessage(flags=EXPIRATION_TIMER_UPDATE, sync_target=bob.id)
+    await deliver(alice.account, alice, update, **common)
+    message = await alice.client.sending.send_text(bob.id, "quick")
+    await exchange(alice)
+    assert (await alice.client.sending.get(message)).delivery.state is DeliveryState.STORED
