@@ -186,7 +186,7 @@ class Repairs:
         """Send rows of one kind; those that need not be sent again go to `done`. Raises VeeryError leaves."""
         if is_push:
             for blob in push.batches(self._as_they_are(rows)):
-                if await self._ask(node, b"sn.data", blob) not in ((), (b"",), (b"OK",)):
+                if await self._ask(node, b"sn.data", blob) not in push.TAKEN:
                     raise VeeryError("the member did not take the messages", kind="node.not_taken")
             done += rows
             return

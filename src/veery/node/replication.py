@@ -258,10 +258,10 @@ class Replication:
         node = self._view.node(peer)
         try:
             if node is None or not node.contactable:
-                raise VeeryError("no contact data")
+                raise VeeryError("no contact data", kind="node.no_contact")
             parts = await self._members.ask(node, b"sn.data", blob, timeout_s=HANDSHAKE_TIMEOUT_MS / SECOND_MS)
-            if parts not in ((), (b"",), (b"OK",)):
-                raise VeeryError("the member did not take the batch")
+            if tuple(parts) not in push.TAKEN:
+                raise VeeryError("the member did not take the batch", kind="node.not_taken")
         except VeeryError as error:
             log.info("a batch was not taken: %s", error.kind)
             self._on_batch(False)

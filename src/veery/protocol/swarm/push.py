@@ -15,6 +15,7 @@ from veery.errors import Malformed, Misuse
 from veery.protocol import bt
 from veery.protocol.constants import ACCOUNT_ID_SIZE, PUSH_BATCH_MAX, PUSH_VERSION, QUEUE_MESSAGE_MAX
 
+TAKEN: Final[tuple[tuple[bytes, ...], ...]] = ((), (b"",), (b"OK",))  # what a pusher is answered, 05.4.1, 15.4
 READY: Final = b"OK"  # the receiver waits for a push
 READY_UNKNOWN: Final = b"Remote not recognized as SN"
 READY_MISMATCH: Final = b"Swarm mismatch"  # the receiver does not see the sender in its swarm yet
