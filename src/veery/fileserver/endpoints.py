@@ -14,13 +14,12 @@ from urllib.parse import parse_qs
 import msgspec
 
 from veery.errors import RuntimeFault
-from veery.fileserver import table
-from veery.fileserver.database import Database
 from veery.fileserver.errors import Refused
 from veery.fileserver.files import Files
 from veery.fileserver.news import News
 from veery.fileserver.settings import FileServerSettings
 from veery.fileserver.table import StoredFile
+from veery.fileserver.version_checks import VersionChecks
 from veery.protocol.attachments import VersionCheckRefused, check_version_headers
 from veery.protocol.attachments.releases import RELEASE_CHANNELS, Platform
 from veery.protocol.attachments.requests import TTL_HEADER
@@ -31,7 +30,6 @@ from veery.runtime.clock import Clock
 log = logging.getLogger(__name__)
 
 _MS: Final = 1_000
-_DAY_MS: Final = 24 * 3_600 * _MS
 _DIGITS: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 Endpoint: TypeAlias = Callable[[ServerRequest, str], Awaitable[ServerReply]]
 
@@ -40,12 +38,12 @@ class Endpoints:
     """Answers requests."""
 
     def __init__(
-        self, settings: FileServerSettings, files: Files, news: News, database: Database, clock: Clock
+        self, settings: FileServerSettings, files: Files, news: News, checks: VersionChecks, clock: Clock
     ) -> None:
         self._settings = settings
         self._files = files
         self._news = news
-        self._database = database
+        self._checks = checks
         self._clock = clock
 
     async def handle(self, request: ServerRequest, source: str) -> ServerReply:
@@ -130,10 +128,9 @@ class Endpoints:
         platform = next((each for each in Platform if each.value == query.get("platform")), None)
         if platform is None:
             raise Refused(404, "unknown platform")
-        now_ms = self._clock.now_ms()
         identifier = check_version_headers(
             request.headers,
-            now_s=now_ms / _MS,
+            now_s=self._clock.now_ms() / _MS,
             method=request.method,
             path=request.endpoint,
             body=request.body or b"",
@@ -141,8 +138,7 @@ class Endpoints:
         channel = query.get("release_channel", RELEASE_CHANNELS[0])
         found = self._news.version(platform, channel)
         if identifier is not None and channel in RELEASE_CHANNELS:
-            day, key = now_ms // _DAY_MS, identifier.key
-            await self._database.write(lambda db: table.count_check(db, day, key, platform.value, channel))
+            await self._checks.count(identifier.key, platform.value, channel)
         if found is None:
             raise Refused(502, "no such release is known")
         return _json({"status_code": 200, **found})

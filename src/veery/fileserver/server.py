@@ -23,6 +23,7 @@ from veery.fileserver.listener import HttpListener
 from veery.fileserver.news import News
 from veery.fileserver.onion_door import OnionDoor, ServerKeys
 from veery.fileserver.settings import FileServerSettings
+from veery.fileserver.version_checks import VersionChecks
 from veery.protocol.attachments import FileServer
 from veery.protocol.constants import ONION_BODY_MAX, ONION_V3_TARGETS, ONION_V4_TARGET
 from veery.protocol.onion.servers import BYTES_TYPE, TEXT_TYPE, ServerFrameRefused, ServerReply, ServerRequest
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 LOCK_FILE: Final = "lock"
 BLOBS: Final = "blobs"
 _FORGET_S: Final = 3_600.0
-_DAY_MS: Final = 24 * 3_600 * 1_000
 
 
 class FileServerService:
@@ -70,7 +70,8 @@ class FileServerService:
         self._blobs = blobs or DiskBlobs(directory / BLOBS, free=settings.free, random=randomness.random_bytes)
         self._news = News(settings.news, self._clock)
         self.files = Files(settings, self._database, self._blobs, self._clock, randomness.randbelow)
-        endpoints = Endpoints(settings, self.files, self._news, self._database, self._clock)
+        self._checks = VersionChecks(self._database, self._clock, days=settings.check_days, most=settings.checks_a_day)
+        endpoints = Endpoints(settings, self.files, self._news, self._checks, self._clock)
         self._endpoints = endpoints
         self._onion = OnionDoor(self.keys, endpoints.handle, randomness.random_bytes)
         body_max = max(ONION_BODY_MAX, settings.blob_max)
@@ -92,7 +93,7 @@ class FileServerService:
         self._open.push_async_callback(self._listener.close)
         self.port = await self._listener.start(self.settings.host, self.settings.port, self._tls)
         self._background.start("expiry", Periodic(self._clock, self.settings.sweep_s, self._sweep).run)
-        self._background.start("version checks", Periodic(self._clock, _FORGET_S, self._forget, first_s=0.0).run)
+        self._background.start("version checks", Periodic(self._clock, _FORGET_S, self._checks.forget, first_s=0.0).run)
         self._background.start("orphans", self._remove_orphans, OnFailure.FORGET)
         log.info("File server listens on %s:%d", self.settings.host, self.port)
 
@@ -137,8 +138,7 @@ class FileServerService:
     def status(self) -> dict[str, object]:
         """How the server stands, without identifiers: for the CLI."""
         found = self._database.read(table.totals)
-        since = self._clock.now_ms() // _DAY_MS - self.settings.check_days
-        counted = self._database.read(lambda db: table.checks(db, since))
+        counted = self._checks.totals()
         return {
             "files": found.files,
             "bytes": found.size,
@@ -173,10 +173,6 @@ class FileServerService:
         removed = await self.files.sweep()
         if removed:
             log.debug("%d expired files were removed", removed)
-
-    async def _forget(self) -> None:
-        before = self._clock.now_ms() // _DAY_MS - self.settings.check_days
-        await self._database.write(lambda db: table.forget_checks(db, before))
 
     async def _remove_orphans(self) -> None:
         removed = await self.files.remove_orphans()

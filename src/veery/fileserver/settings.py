@@ -46,6 +46,7 @@ class FileServerSettings:
     free_mib: Annotated[int, Meta(ge=0, description="Room that must stay free on the device.")] = 512
     sweep_s: Annotated[float, Meta(gt=0, description="Remove expired files so often.")] = 10.0
     check_days: Annotated[int, Meta(ge=1, le=366, description="Days that version checks are counted for.")] = 30
+    checks_a_day: Annotated[int, Meta(ge=0, description="Version checks that are counted in one day.")] = 1_000_000
     news: Annotated[
         Path | None, Meta(description="JSON file of releases and token figures to pass on; unset: there are none.")
     ] = None

@@ -99,12 +99,17 @@ def totals(db: Connection) -> Totals:
     return Totals(*db.execute("SELECT count(*), coalesce(sum(size), 0) FROM files").fetchone())
 
 
-def count_check(db: Connection, day: int, identifier: bytes, platform: str, channel: str) -> None:
-    """Count who asked for the newest version, once a day (days since 1970)."""
-    db.execute(
+def count_check(db: Connection, day: int, identifier: bytes, platform: str, channel: str) -> int:
+    """Count who asked for the newest version, once a day (days since 1970); 1 if it was not counted before, else 0."""
+    return db.execute(
         "INSERT INTO version_checks (day, id, platform, channel) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (day, identifier, platform, channel),
-    )
+    ).rowcount
+
+
+def checks_of(db: Connection, day: int) -> int:
+    """How many checks a day has."""
+    return int(db.execute("SELECT count(*) FROM version_checks WHERE day = ?", (day,)).fetchone()[0])
 
 
 def forget_checks(db: Connection, before_day: int) -> None:

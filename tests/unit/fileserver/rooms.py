@@ -15,6 +15,7 @@ from veery.fileserver.endpoints import Endpoints
 from veery.fileserver.files import Files
 from veery.fileserver.news import News
 from veery.fileserver.settings import FileServerSettings
+from veery.fileserver.version_checks import VersionChecks
 from veery.protocol.attachments import FileId
 from veery.protocol.onion.servers import ServerReply, ServerRequest
 from veery.runtime.clock import ManualClock
@@ -56,6 +57,7 @@ class Rooms:
     blobs: WatchedBlobs
     files: Files
     news: News
+    checks: VersionChecks
     endpoints: Endpoints
     source: str = field(default="192.0.2.1")
 
@@ -83,8 +85,10 @@ async def rooms(
     await blobs.start()
     await database.start()
     files.start()
+    checks = VersionChecks(database, clock, days=settings.check_days, most=settings.checks_a_day)
+    endpoints = Endpoints(settings, files, news, checks, clock)
     try:
-        yield Rooms(clock, database, blobs, files, news, Endpoints(settings, files, news, database, clock))
+        yield Rooms(clock, database, blobs, files, news, checks, endpoints)
     finally:
         await database.close()
         await blobs.close()

@@ -261,16 +261,33 @@ async def test_releases_that_are_not_known(tmp_path: Path, query: str, code: int
 
 
 async def test_signed_checks_are_counted_once_a_day_and_forgotten(tmp_path: Path) -> None:
-    async with rooms(tmp_path / "server", FileServerSettings(news=news_file(tmp_path))) as found:
-        day = NOW_MS // 86_400_000
+    async with rooms(tmp_path / "server", FileServerSettings(news=news_file(tmp_path), check_days=2)) as found:
         for channel in (None, None, "alpha"):
             asked = releases.session_version_request(Platform.DESKTOP, channel=channel, key=KEY, now_s=NOW_MS // 1_000)
             assert (await found.endpoints.handle(asked, found.source)).code == 200
         await found.ask("GET", "/session_version?platform=desktop")
         counted = {("desktop", "stable"): 1, ("desktop", "alpha"): 1}
-        assert found.database.read(lambda db: table.checks(db, day)) == counted
-        await found.database.write(lambda db: table.forget_checks(db, day + 1))
+        assert found.checks.totals() == counted
+        found.clock.move(2 * 86_400)
+        await found.checks.forget()
+        assert found.checks.totals() == counted
+        found.clock.move(86_400)
+        await found.checks.forget()
         assert found.database.read(lambda db: table.checks(db, 0)) == {}
+
+
+async def test_a_day_counts_so_many_checks_and_no_more(tmp_path: Path) -> None:
+    settings = FileServerSettings(checks_a_day=3)
+    async with rooms(tmp_path, settings) as found:
+        for number in (1, 1, 2, 1):
+            await found.checks.count(bytes([number]) * 32, "ios", "stable")
+    async with rooms(tmp_path, settings) as again:
+        for number in range(10):
+            await again.checks.count(bytes([number]) * 32, "ios", "stable")
+        assert again.checks.totals() == {("ios", "stable"): 3}
+        again.clock.move(86_400)
+        await again.checks.count(b"next day", "ios", "stable")
+        assert again.checks.totals() == {("ios", "stable"): 4}
 
 
 @pytest.mark.parametrize(
