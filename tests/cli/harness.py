@@ -105,3 +105,51 @@ class Service:
     def __exit__(self, *exc: object) -> None:
         if self._process.poll() is None:
             self.stop()
+
+
+class Terminal:
+    """A command with a terminal of its own, as a person has it."""
+
+    def __init__(self, home: Home, *args: str, env: Mapping[str, str] | None = None) -> None:
+        self._master, slave = os.openpty()
+        self._process = subprocess.Popen(
+            home.command(*args),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=home.environment({"TERM": "xterm", **(env or {})}),
+            preexec_fn=lambda: os.login_tty(slave),
+        )
+        os.close(slave)
+        self.shown = ""
+        self._answered = 0
+
+    def read_until(self, text: str) -> None:
+        """Read what is shown after the last answer until a text stands at its end."""
+        while not self.shown[self._answered :].endswith(text):
+            chunk = self._chunk()
+            if not chunk:
+                raise AssertionError(f"ended before {text!r}: {self.shown!r}")
+            self.shown += chunk
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        self._answered = len(self.shown)
+        os.write(self._master, text.encode() + b"\n")
+
+    def press(self, key: bytes) -> None:
+        """Press one key."""
+        os.write(self._master, key)
+
+    def finish(self) -> int:
+        """Read to the end; gives the exit code."""
+        while chunk := self._chunk():
+            self.shown += chunk
+        os.close(self._master)
+        return self._process.wait(60)
+
+    def _chunk(self) -> str:
+        try:
+            return os.read(self._master, 65_536).decode()
+        except OSError:  # the other side is closed
+            return ""

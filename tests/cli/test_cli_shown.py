@@ -95,14 +95,12 @@ def test_what_belongs_to_a_message() -> None:
 
 def test_events() -> None:
     event = {"event": "message", **message(request=True)}
-    assert event_lines(event, NAMES, NOW) == ["2025-11-24 16:00 Alice (05a1a1…) (message request)", "    hello"]
+    assert event_lines(event, NAMES) == ["2025-11-24 16:00 Alice (05a1a1…) (message request)", "    hello"]
     failed = {"event": "state", "id": 7, "state": "failed", "reason": "network.clock"}
-    assert event_lines(failed, NAMES, NOW) == ["message #7 failed: network.clock"]
-    assert event_lines({"event": "state", "id": 7, "state": "sealed"}, NAMES, NOW) == []
-    assert event_lines({"event": "something new"}, NAMES, NOW) == []
-    assert event_lines({"event": "gap", "seq": 9}, NAMES, NOW) == [
-        "events up to 9 were removed before they were read here"
-    ]
+    assert event_lines(failed, NAMES) == ["message #7 failed: network.clock"]
+    assert event_lines({"event": "state", "id": 7, "state": "sealed"}, NAMES) == []
+    assert event_lines({"event": "something new"}, NAMES) == []
+    assert event_lines({"event": "gap", "seq": 9}, NAMES) == ["events up to 9 were removed before they were read here"]
 
 
 def test_conversations() -> None:
@@ -133,9 +131,9 @@ def test_attachments_without_a_name() -> None:
 
 
 def test_outbox_rows() -> None:
-    copy = {"message": 4, "sealed": True, "attempts": 3, "next_attempt_at": NOW + 90_000, "last_error": "network"}
+    copy = {"message": 4, "sealed": True, "attempts": 3, "next_attempt_ms": NOW + 90_000, "last_error": "network"}
     assert outbox_row(copy, NOW) == ("#4", "sealed", "3", "in 1 min", "network")
-    assert outbox_row({**copy, "message": None, "next_attempt_at": NOW - 1, "sealed": False}, NOW)[:4] == (
+    assert outbox_row({**copy, "message": None, "next_attempt_ms": NOW - 1, "sealed": False}, NOW)[:4] == (
         "",
         "queued",
         "3",

@@ -23,8 +23,8 @@ word that is not in the list is named, with those that look like it. The name is
 found on the network."""
 _SHOW: Final = """\
 Print the Account ID and the name of the account. With --qr the Account ID as a code for others to scan; with --words
-the recovery password, with both its code for another device of yours. The recovery password is the account: show it to
-nobody."""
+the recovery password, and with both the code of that one, for another device of yours. The recovery password is the
+account: show it to nobody."""
 _LIST: Final = """\
 List the profiles of this machine and what opens each of them. No passphrase is needed."""
 _CHANGE: Final = """\
@@ -66,7 +66,7 @@ def _add_rest(verbs: Commands) -> None:
     show = add_command(
         verbs,
         "show",
-        deferred("account_commands", "show"),
+        deferred("account_show", "show"),
         summary="print Account ID and name",
         about=_SHOW,
         example="veery account show --qr",
@@ -76,7 +76,7 @@ def _add_rest(verbs: Commands) -> None:
     add_command(
         verbs,
         "list",
-        deferred("account_commands", "list_profiles"),
+        deferred("account_show", "list_profiles"),
         summary="list the profiles of this machine",
         about=_LIST,
         example="veery account list",

@@ -1,4 +1,4 @@
-"""Making, restoring and showing accounts."""
+"""Making and restoring accounts, and changing what opens them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
+from veery.cli.account_show import show_account
 from veery.cli.command import Exit
-from veery.cli.console import Console, coloured
+from veery.cli.console import Console
 from veery.cli.local import own_account
 from veery.cli.network_files import network_text
-from veery.cli.profiles import HEADER_NAME, existing_profile, profile_directory, profile_names, profiles_directory
+from veery.cli.profiles import HEADER_NAME, existing_profile, profile_directory
 from veery.cli.running import run_coroutine
 from veery.cli.unlock import asked_twice, explain, has_terminal, new_unlock, unlock_of, way_of
 from veery.client.profile import create as create_profile
@@ -21,8 +22,8 @@ from veery.network.proxy import Proxy
 from veery.protocol.account import Account, display_name
 from veery.protocol.constants import RECOVERY_WORDS
 from veery.runtime.randomness import random_bytes
-from veery.store.header import read_header, rewrap
-from veery.store.keys import KeyFileWay, KeyringWay, Unlock
+from veery.store.header import rewrap
+from veery.store.keys import Unlock
 
 DEFAULT_NAME: Final = "Anonymous"
 _INPUT_MAX: Final = 4_096  # characters of what should be 13 words
@@ -40,7 +41,7 @@ def create(options: Namespace, console: Console) -> int:
     if console.as_json:
         console.record({**_told(options, account, name, unlock), "words": words})
         return Exit.DONE
-    _show_account(console, options, account, name)
+    show_account(console, options, account.account_id.hex, name)
     console.lines(["", "Recovery password:", "", f"  {words}", ""])
     console.talk("Write these 13 words down now. They are the only way back to this account; show them to nobody.")
     console.talk(explain(unlock))
@@ -59,44 +60,8 @@ def restore(options: Namespace, console: Console) -> int:
     if console.as_json:
         console.record(_told(options, account, name, unlock))
         return Exit.DONE
-    _show_account(console, options, account, name)
+    show_account(console, options, account.account_id.hex, name)
     console.talk(explain(unlock))
-    return Exit.DONE
-
-
-def show(options: Namespace, console: Console) -> int:
-    """Print who the account is."""
-    directory = existing_profile(options)
-    row = own_account(directory, unlock_of(directory, console))
-    account = Account.from_seed(row.seed.reveal())
-    if console.as_json:
-        told = {"account_id": account.account_id.hex, "name": row.display_name, "profile": options.profile}
-        console.record({**told, "words": account.words()} if options.words else told)
-        return Exit.DONE
-    _show_account(console, options, account, row.display_name)
-    if options.qr:
-        console.lines(["", *_code(console, account.qr_account_id())])
-    if options.words:
-        console.lines(["", "Recovery password:", "", f"  {account.words()}", ""])
-        if options.qr:
-            console.lines(_code(console, account.qr_recovery()))
-        console.talk("Whoever sees these words is this account.")
-    return Exit.DONE
-
-
-def list_profiles(_options: Namespace, console: Console) -> int:
-    """List the profiles of this machine."""
-    names = profile_names()
-    ways = {name: _way_in_header(profiles_directory() / name) for name in names}
-    if console.as_json:
-        for name in names:
-            console.record({"profile": name, "unlock": ways[name], "directory": str(profiles_directory() / name)})
-    elif names:
-        console.table(
-            ("PROFILE", "OPENS WITH", "DIRECTORY"), [(n, ways[n], str(profiles_directory() / n)) for n in names]
-        )
-    else:
-        console.talk("There are no accounts on this machine yet. Make one with `veery account create`.")
     return Exit.DONE
 
 
@@ -163,23 +128,3 @@ def _told(options: Namespace, account: Account, name: str, unlock: Unlock) -> di
         "profile": options.profile,
         "unlock": way_of(unlock),
     }
-
-
-def _show_account(console: Console, options: Namespace, account: Account, name: str) -> None:
-    console.fields([("Account ID", account.account_id.hex), ("Name", name), ("Profile", str(options.profile))])
-
-
-def _way_in_header(directory: Path) -> str:
-    match read_header(directory).unlock:
-        case KeyFileWay():
-            return "key file"
-        case KeyringWay():
-            return "keyring"
-        case _:
-            return "passphrase"
-
-
-def _code(console: Console, text: str) -> list[str]:
-    from veery.cli.qr import qr_lines
-
-    return qr_lines(text, coloured=coloured(console.out))

@@ -1,28 +1,130 @@
-"""Reading a profile without an engine: one connection that only reads, beside whoever has the profile open."""
+"""Reading a profile without an engine: one connection that only reads.
+
+For commands that only look. An engine would begin to send and to poll, which nobody asked for, and its start costs
+several times as much. The answers are those of `veery.app.methods` under the same names, made of the same views.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeAlias
 
-from veery.runtime.sqlite import Options, open_encrypted
+from veery.cli.text import now_ms
+from veery.client.faults import no_conversation, no_message
+from veery.client.views import conversation_view, message_view
+from veery.errors import NotFound, StoreError
+from veery.protocol.account import AccountId
+from veery.protocol.constants import ACCOUNT_ID_HEX
+from veery.runtime.sqlite import Options, open_encrypted, schema_version
 from veery.store.accounts import AccountRow
+from veery.store.conversations import Conversation
 from veery.store.database import DATABASE_NAME
 from veery.store.faults import store_faults
 from veery.store.header import open_header, read_header
 from veery.store.keys import Unlock
+from veery.store.message_values import Message, Position
+from veery.store.migrations import MIGRATIONS
 from veery.store.tables import Tables
 
-T = TypeVar("T")
+Params: TypeAlias = Mapping[str, Any]
+ID_BEGINNING_MIN: Final = 4  # characters of an Account ID that may stand for it
+
+
+class SchemaOther(StoreError):
+    """The database must be migrated first, which an engine does, or is too new."""
+
+    default_kind = "cli.schema_other"
 
 
 def own_account(directory: Path, unlock: Unlock) -> AccountRow:
     """The account of a profile. Raises WrongKey, StoreError."""
+    with _reading(directory, unlock) as tables:
+        return tables.accounts.get()
+
+
+def read_answers(directory: Path, unlock: Unlock, questions: Sequence[tuple[str, Params]]) -> list[Any]:
+    """The answers to questions that are all in `READS`. Raises WrongKey, SchemaOther, StoreError, NotFound."""
+    with _reading(directory, unlock) as tables:
+        return [READS[method](tables, params) for method, params in questions]
+
+
+def find_conversation(tables: Tables, named: str) -> str:
+    """As `veery.app.methods.find_conversation`. Raises NotFound, AccountIdWrong."""
+    typed = named.strip()
+    if len(typed) == ACCOUNT_ID_HEX:
+        return AccountId.parse_user(typed).hex
+    known = tables.conversations.all(hidden=True)
+    by_name = {each.id for each in known if typed.casefold() in (each.nickname.casefold(), each.name.casefold())}
+    begins = len(typed) >= ID_BEGINNING_MIN
+    by_id = {each.id for each in known if begins and each.id.startswith(typed.lower())}
+    found = by_name or by_id
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        raise NotFound(f"`{typed}` fits {len(found)} contacts", remedy="Use the Account ID, or more of its beginning")
+    raise NotFound(
+        f"no contact is called `{typed}`",
+        remedy="Use the whole Account ID (66 characters, beginning with 05); `veery conversations` lists contacts",
+    )
+
+
+def _account(tables: Tables, _params: Params) -> Any:
+    row = tables.accounts.get()
+    return {"account_id": row.account_id.hex, "name": row.display_name}
+
+
+def _conversations(tables: Tables, params: Params) -> Any:
+    found = tables.conversations.all(hidden=bool(params.get("hidden")))
+    return [_shown(tables, each) for each in found if not each.is_request]
+
+
+def _requests(tables: Tables, _params: Params) -> Any:
+    return [_shown(tables, each) for each in tables.conversations.requests()]
+
+
+def _shown(tables: Tables, conversation: Conversation) -> Any:
+    return conversation_view(conversation, tables.accounts.get().account_id.hex)
+
+
+def _messages(tables: Tables, params: Params) -> Any:
+    conversation = find_conversation(tables, str(params["conversation"]))
+    held = tables.conversations.get(conversation)
+    if held is None:
+        raise no_conversation()
+    before = None
+    if params.get("before") is not None:
+        message = tables.messages.get(int(params["before"]))
+        if message is None:
+            raise no_message(int(params["before"]))
+        before = Position(message.timestamp_ms, message.id)
+    limit, now = int(params["limit"]), now_ms()
+    kept: list[Message] = []
+    while len(kept) < limit and (page := tables.messages.page(conversation, limit, before=before)):
+        # An engine would have removed what has expired.
+        kept += [each for each in page if each.expiration.expires_ms is None or each.expiration.expires_ms > now]
+        before = page[-1].position
+    return [message_view(tables, each, request=held.is_request) for each in kept[:limit]]
+
+
+READS: Final[Mapping[str, Callable[[Tables, Params], Any]]] = {
+    "account": _account,
+    "conversations": _conversations,
+    "requests": _requests,
+    "messages": _messages,
+}
+
+
+@contextmanager
+def _reading(directory: Path, unlock: Unlock) -> Iterator[Tables]:
     key = open_header(read_header(directory), unlock)
     path = directory / DATABASE_NAME
     with store_faults():
         connection = open_encrypted(path, key, Options(read_only=True))
         try:
-            return Tables(connection, path).accounts.get()
+            if schema_version(connection) != len(MIGRATIONS):
+                raise SchemaOther("the database has another schema than this version of Veery reads")
+            yield Tables(connection, path)
         finally:
             connection.close()

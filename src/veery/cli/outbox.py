@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from veery.cli.command import Commands
 
 _ABOUT: Final = """\
-Alone, this lists the messages that are not stored in their recipient's swarm: those that wait, when they are tried
-again and what went wrong, and those that were given up. `receive --follow`, `send` and the daemon bring them on."""
+Alone, this lists what is not stored in its recipient's swarm yet: how often it was tried, when it is tried again, and
+what went wrong the last time. It goes on whenever the engine of the profile runs (`veery app run`, `receive --follow`,
+`send`). Messages that were given up stand as failed in `veery messages`."""
 _RETRY: Final = """\
 Try a message again now that was given up. It keeps its bytes and its time, so it cannot arrive twice."""
 _DROP: Final = """\

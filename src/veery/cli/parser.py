@@ -35,6 +35,7 @@ GROUPS: Final = (
             ("status", "show how the account stands"),
             ("path", "show or renew the path of messages"),
             ("doctor", "find out where the road ends"),
+            ("app", "keep the engine running"),
         ),
     ),
     (

@@ -55,7 +55,7 @@ def attachment_words(attachment: Json) -> str:
     return f"{name}, {size(int(attachment['size']))}" if attachment.get("size") else name
 
 
-def event_lines(event: Json, names: Mapping[str, str], now: int) -> list[str]:
+def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
     """An event as it comes; empty for those that tell a person nothing."""
     kind = event["event"]
     if kind in ("message", "notice"):
@@ -95,14 +95,14 @@ def outbox_row(copy: Json, now: int) -> tuple[str, ...]:
     """One row of the outbox."""
     number = "" if copy.get("message") is None else f"#{copy['message']}"
     state = str(copy.get("state") or ("sealed" if copy.get("sealed") else "queued"))
-    due = copy.get("next_attempt_at")
+    due = copy.get("next_attempt_ms")
     wait = "" if due is None else "now" if due <= now else f"in {duration((due - now) / 1_000)}"
     return number, state, str(copy.get("attempts", "")), wait, str(copy.get("last_error") or "")
 
 
 def path_row(path: Json) -> tuple[str, ...]:
     """One row of the paths."""
-    hops = " > ".join(f"{hop['ip']}" for hop in path["hops"])
+    hops = " > ".join(f"{hop['ed25519'][:6]}… {hop['ip']}" for hop in path["hops"])
     return str(path["state"]), duration(float(path["age_s"])), str(path["failures"]), hops
 
 

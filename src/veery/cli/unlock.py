@@ -27,6 +27,9 @@ _FILE_MAX: Final = 4_096  # bytes
 _OTHERS_READ: Final = stat.S_IRGRP | stat.S_IROTH
 
 
+_asked: Final[dict[Path, Unlock]] = {}
+
+
 class NoTerminal(VeeryError):
     """A question cannot be asked: there is no terminal."""
 
@@ -43,7 +46,16 @@ def new_unlock(options: Namespace, console: Console, directory: Path) -> Unlock:
 
 
 def unlock_of(directory: Path, console: Console) -> Unlock:
-    """What opens an existing profile, as its header says. Raises NoTerminal, StoreError, HeaderError."""
+    """What opens an existing profile, as its header says; asked for once in a command.
+
+    Raises NoTerminal, StoreError, HeaderError.
+    """
+    if directory not in _asked:
+        _asked[directory] = _way_in(directory, console)
+    return _asked[directory]
+
+
+def _way_in(directory: Path, console: Console) -> Unlock:
     match read_header(directory).unlock:
         case KeyFileWay():
             return KeyFile(directory / KEY_NAME)

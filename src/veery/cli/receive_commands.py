@@ -1,0 +1,117 @@
+"""Printing what comes.
+
+The command is a consumer of the engine's durable events, with the name `cli`: what was written out is acknowledged, so
+that a kill repeats a message rather than losing it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from contextlib import aclosing
+from typing import Final
+
+from veery.app.session import Session
+from veery.cli.command import Exit, UsageWrong
+from veery.cli.console import Console
+from veery.cli.engine import opener
+from veery.cli.running import run_coroutine
+from veery.cli.shown import Json, event_lines, titles
+
+CONSUMER: Final = "cli"
+_PAGE: Final = 100
+
+
+def receive(options: Namespace, console: Console) -> int:
+    """Print what is new."""
+    if options.wait is not None and options.wait < 0:
+        raise UsageWrong("--wait takes a number of seconds", remedy="Write it as in --wait 60")
+    return run_coroutine(console, _Receiver(options, console).run())
+
+
+class _Receiver:
+    """One run of the command. own: whether own messages are printed; cursor: the last event that was printed."""
+
+    def __init__(self, options: Namespace, console: Console) -> None:
+        self._options = options
+        self._console = console
+        self._own = bool(options.own)
+        self._cursor = 0
+        self._names: dict[str, str] = {}
+        self._opening = opener(options, console)
+
+    async def run(self) -> int:
+        """Print as the options say; gives the exit code."""
+        if self._options.wait is not None:
+            return await self._wait(float(self._options.wait))
+        if self._options.follow:
+            await self._until_message(first_only=False)
+            return Exit.DONE
+        async with self._opening() as session:
+            await self._begin(session)
+            try:
+                with self._console.progress("Asking the swarm for messages"):
+                    await session.call("fetch")
+            finally:  # what came before an error is printed all the same
+                await self._print_kept(session, first_only=False)
+        return Exit.DONE
+
+    async def _wait(self, seconds: float) -> int:
+        try:
+            async with asyncio.timeout(seconds):
+                with self._console.progress("Waiting for a message"):
+                    await self._until_message(first_only=True)
+        except TimeoutError:
+            if not self._console.as_json:
+                self._console.talk(f"No message came within {seconds:g} s.")
+            return Exit.NONE_CAME
+        return Exit.DONE
+
+    async def _until_message(self, *, first_only: bool) -> None:
+        """Print what there is and what comes; end at a message if `first_only`."""
+        async with self._opening() as session:
+            await self._begin(session)
+            if not await self._print_kept(session, first_only=first_only):
+                await self._print_coming(session, first_only=first_only)
+
+    async def _begin(self, session: Session) -> None:
+        self._cursor = int((await session.call("acknowledged", name=CONSUMER))["seq"])
+
+    async def _print_kept(self, session: Session, *, first_only: bool) -> bool:
+        """Print what the store holds and was not printed yet; tells whether it ended at a message."""
+        if not self._console.as_json:
+            known = [*await session.call("conversations", hidden=True), *await session.call("requests")]
+            self._names = titles(known)
+        while page := await session.call("events", after=self._cursor, limit=_PAGE):
+            for event in page:
+                ended = self._print(event) and first_only
+                if ended:
+                    break
+            await session.call("ack", name=CONSUMER, seq=self._cursor)
+            if ended:
+                return True
+        return False
+
+    async def _print_coming(self, session: Session, *, first_only: bool) -> None:
+        async with aclosing(session.stream("follow", after=self._cursor)) as stream:
+            async for event in stream:
+                ended = self._print(event) and first_only
+                if "seq" in event:
+                    await session.call("ack", name=CONSUMER, seq=self._cursor)
+                if ended:
+                    return
+
+    def _print(self, event: Json) -> bool:
+        """Write an event out; tells whether it is a message from somebody else."""
+        self._cursor = max(self._cursor, int(event.get("seq", 0)))
+        kind, own = event["event"], event.get("direction") == "out"
+        if kind == "conversation" and event.get("title"):
+            self._names[str(event["conversation"])] = str(event["title"])
+        if own and not self._own:
+            return False
+        if self._console.as_json:
+            self._console.record(event)
+        else:
+            self._console.lines(event_lines(event, self._names))
+            self._console.flush()
+        return kind == "message" and not own

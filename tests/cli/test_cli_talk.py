@@ -1,0 +1,313 @@
+"""Two people talk by commands, over a lab of real nodes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cli.harness import Home, Ran, Service
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
+NODES = 5
+
+
+class Lab:
+    """A running lab, with a home in which accounts are made."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._process = subprocess.Popen(
+            home.command("lab", "up", "--nodes", str(NODES), "--json"),
+            stdout=subprocess.PIPE,
+            env=home.environment(),
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self.parts: list[dict[str, Any]] = []
+        while "ready" not in (told := json.loads(self._process.stdout.readline())):
+            self.parts.append(told)
+        self.network_file, self.seed_url = told["network_file"], told["seed_url"]
+
+    def close(self) -> int:
+        """End it by its own command."""
+        assert self.home.veery("lab", "down").code == 0
+        self._process.communicate(timeout=60)
+        return self._process.returncode
+
+    def account(self, profile: str, name: str) -> str:
+        """A new account; gives its Account ID."""
+        args = ("--profile", profile, "account", "create", "--name", name, "--no-passphrase", "--json")
+        done = self.home.veery(*args, "--network", self.network_file)
+        assert done.code == 0, done.err
+        return str(done.record["account_id"])
+
+
+class Person:
+    """Commands in one profile."""
+
+    def __init__(self, lab: Lab, profile: str, name: str) -> None:
+        self._lab = lab
+        self.profile = profile
+        self.id = lab.account(profile, name)
+
+    def veery(self, *args: str, typed: str = "") -> Ran:
+        """Run a command of this profile."""
+        return self._lab.home.veery("--profile", self.profile, *args, typed=typed)
+
+    def good(self, *args: str, typed: str = "") -> Ran:
+        """Run one that must not fail."""
+        done = self.veery(*args, typed=typed)
+        assert done.code == 0, (args, done)
+        return done
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab for all tests of this file."""
+    running = Lab(Home(tmp_path_factory.mktemp("lab")))
+    try:
+        yield running
+    finally:
+        assert running.close() == 0
+
+
+@pytest.fixture
+def pair(lab: Lab, request: pytest.FixtureRequest) -> tuple[Person, Person]:
+    """Alice and Bob, new ones for each test."""
+    name = request.node.name.removeprefix("test_")[:40]
+    return Person(lab, f"a-{name}", "Alice"), Person(lab, f"b-{name}", "Bob")
+
+
+def talk(one: Person, other: Person) -> None:
+    """Let two people accept each other."""
+    one.good("send", other.id, "hello")
+    other.good("receive")
+    other.good("send", one.id, "hello back")
+    one.good("receive")
+
+
+def test_a_message_each_way(pair: tuple[Person, Person]) -> None:
+    alice, bob = pair
+    sent = alice.good("send", bob.id, "Good morning, Bob", "--json").record
+    assert set(sent) == {
+        "id",
+        "conversation",
+        "hash",
+        "state",
+        "stored_on",
+        "swarm_size",
+        "protocol",
+        "sent_at",
+    }
+    assert sent["protocol"] == "v1"
+    assert 1 <= sent["stored_on"] <= sent["swarm_size"] <= NODES
+    assert len(sent["hash"]) == 43
+    came = [each for each in bob.good("receive", "--json").records if each["event"] == "message"]
+    (message,) = came
+    assert message["text"] == "Good morning, Bob"
+    assert message["sender"] == message["conversation"] == alice.id
+    assert message["sent_at"] == sent["sent_at"]
+    assert message["hash"] == sent["hash"]
+    assert message["protocol"] == "v1"
+    assert message["attachments"] == []
+    assert message["expires"] is None
+    assert bob.good("receive").out == ""  # once is enough
+    replied = bob.good("send", "Alice", "-", typed="line one\nline two\n")
+    assert replied.out.startswith("#2 stored on ")
+    waited = alice.good("receive", "--wait", "30")
+    assert waited.out.splitlines()[-2:] == ["    line one", "    line two"]
+    nothing = alice.veery("receive", "--wait", "0.5")
+    assert (nothing.code, nothing.out, nothing.err) == (3, "", "No message came within 0.5 s.\n")
+
+
+def test_requests(pair: tuple[Person, Person]) -> None:
+    alice, bob = pair
+    alice.good("send", bob.id, "may I?")
+    assert " (message request)\n    may I?\n" in bob.good("receive").out
+    (request,) = bob.good("requests", "--json").records
+    assert request["id"] == alice.id
+    assert request["request"] is True
+    assert bob.good("conversations", "--json").records == []
+    accepted = bob.good("requests", "accept", alice.id[:10])
+    assert accepted.err == f"Alice ({alice.id[:6]}…) is accepted. Write with `veery send`.\n"
+    assert bob.good("requests").err == "Nobody asks.\n"
+    assert [each["id"] for each in bob.good("conversations", "--json").records] == [alice.id]
+    events = alice.good("receive", "--json").records
+    assert "accepted" in [each.get("change") for each in events]
+
+
+def test_declining_and_blocking(pair: tuple[Person, Person]) -> None:
+    alice, bob = pair
+    alice.good("send", bob.id, "one")
+    bob.good("receive")
+    bob.good("requests", "decline", alice.id)
+    assert bob.good("requests", "--json").records == []
+    bob.good("contact", "block", alice.id)
+    alice.good("send", bob.id, "two")
+    assert bob.good("receive").out == ""
+    assert bob.veery("send", alice.id, "x").err == "veery: The contact is blocked. Unblock the contact first.\n"
+    assert bob.good("contact", "unblock", alice.id, "--json").record["blocked"] is False
+    bob.good("contact", "nickname", alice.id, "Alice from work")
+    named = bob.good("conversations", "--hidden", "--json").records
+    assert [each["title"] for each in named] == ["Alice from work"]
+
+
+def test_reading_is_the_same_with_and_without_an_engine(pair: tuple[Person, Person], lab: Lab) -> None:
+    alice, bob = pair
+    talk(alice, bob)
+    bob.good("send", alice.id, "unread")
+    alice.good("receive")
+    questions = [
+        ("conversations", "--json"),
+        ("conversations", "--json", "--hidden"),
+        ("messages", "Bob", "--json"),
+        ("messages", bob.id[:8], "--json", "--limit", "1"),
+        ("messages", "Bob", "--json", "--before", "2"),
+        ("requests", "--json"),
+        ("profile", "show", "--json"),
+        ("account", "show", "--json"),
+        ("messages", "Nobody", "--json"),
+        ("messages", f"05{'ab' * 32}", "--json"),
+        ("messages", "Bob", "--json", "--before", "99"),
+    ]
+    alone = [alice.veery(*each) for each in questions]
+    with Service(lab.home, "--profile", alice.profile, "app", "run") as app:
+        assert app.told["account_id"] == alice.id
+        assert [alice.veery(*each) for each in questions] == alone
+        assert alice.veery("app", "run").err == (
+            f"veery: The engine of the profile `{alice.profile}` runs already."
+            " Commands of this profile use it; there is nothing to start.\n"
+        )
+        assert alice.good("send", "Bob", "through the engine", "--json").record["stored_on"] >= 1
+        assert alice.good("status", "--json").record["running"] is True
+        other = alice.veery("--proxy", "socks5://127.0.0.1:9", "send", "Bob", "x", "--json")
+        assert other.error["kind"] == "cli.other_proxy"
+        assert app.stop() == 0
+    assert alone[0].records[0]["unread"] >= 2
+    assert [each["text"] for each in alone[2].records if each["kind"] == "text"] == ["hello", "hello back", "unread"]
+    assert bob.good("receive").out.endswith("    through the engine\n")
+
+
+def test_messages_as_a_person_reads_them(pair: tuple[Person, Person]) -> None:
+    alice, bob = pair
+    talk(alice, bob)
+    lines = alice.good("messages", "Bob").out.splitlines()
+    assert lines[0].startswith("#1 ")
+    assert " you (stored on " in lines[0]
+    assert lines[1] == "    hello"
+    assert lines[-2].endswith(f" Bob ({bob.id[:6]}…)")
+    assert lines[-1] == "    hello back"
+    alice.good("messages", "Bob", "--mark-read")
+    assert alice.good("conversations", "--json").records[0]["unread"] == 0
+    assert alice.good("conversations").err == ""
+
+
+def test_following_goes_on_when_the_engine_ends(pair: tuple[Person, Person], lab: Lab) -> None:
+    alice, bob = pair
+    talk(alice, bob)
+    app = Service(lab.home, "--profile", alice.profile, "app", "run")
+    follow = Follower(lab.home, alice)
+    bob.good("send", alice.id, "while it runs")
+    assert follow.next_text() == "while it runs"
+    assert app.stop() == 0
+    bob.good("send", alice.id, "after it ended")
+    assert follow.next_text() == "after it ended"
+    follow.stop()
+    assert not [each for each in alice.good("receive", "--json").records if each["event"] == "message"]
+
+
+class Follower:
+    """`receive --follow --json`."""
+
+    def __init__(self, home: Home, person: Person) -> None:
+        self._process = subprocess.Popen(
+            home.command("--profile", person.profile, "receive", "--follow", "--json"),
+            stdout=subprocess.PIPE,
+            env=home.environment(),
+            start_new_session=True,
+        )
+
+    def next_text(self) -> str:
+        """The text of the next message."""
+        assert self._process.stdout is not None
+        while True:
+            event = json.loads(self._process.stdout.readline())
+            if event["event"] == "message":
+                return str(event["text"])
+
+    def stop(self) -> None:
+        """End it as a supervisor does."""
+        self._process.terminate()
+        self._process.communicate(timeout=60)
+        assert self._process.returncode == 143
+
+
+def test_path_doctor_status(pair: tuple[Person, Person]) -> None:
+    alice, _ = pair
+    path = alice.good("path", "--json").record
+    ready = [each for each in path["paths"] if each["state"] == "ready"]
+    assert ready
+    assert all(len(each["hops"]) == 3 for each in ready)
+    assert len({hop["ed25519"] for hop in ready[0]["hops"]}) == 3
+    assert alice.good("path", "--new").out.startswith("STATE  AGE  FAILURES  HOPS\nready  ")
+    doctor = alice.good("doctor")
+    steps = [line.split()[1] for line in doctor.out.splitlines()]
+    assert steps == [
+        "versions",
+        "database",
+        "clock",
+        "seeds",
+        "node",
+        "guard",
+        "path",
+        "swarm",
+        "store",
+        "retrieve",
+        "delete",
+    ]
+    assert alice.id not in doctor.out
+    assert "127.0.0.1" not in doctor.out
+    assert all(each["ok"] for each in alice.good("doctor", "--json").records)
+    status = alice.good("status", "--json").record
+    assert status["account_id"] == alice.id
+    assert status["running"] is False
+
+
+def test_names_and_strangers(pair: tuple[Person, Person]) -> None:
+    alice, _ = pair
+    assert alice.good("profile", "set-name", "Alice B.", "--json").record["name"] == "Alice B."
+    assert alice.good("profile", "show").out == f"Account ID  {alice.id}\nName        Alice B.\n"
+    unknown = alice.veery("send", "Nobody", "x", "--json")
+    assert unknown.code == 1
+    assert unknown.error["kind"] == "client.not_found"
+    bad = alice.veery("send", f"15{'ab' * 32}", "x")
+    assert bad.err.startswith("veery: This is a blinded ID: it is valid in one community only.")
+    assert alice.veery("send", alice.id, " ").err == "veery: The text is empty. Write something.\n"
+    long = alice.veery("send", alice.id, "-", "--json", typed="x" * 2_001)
+    assert long.error["kind"] == "client.text.too_long"
+    assert alice.good("conversations", "--json").records == []
+
+
+def test_what_cannot_be_sent_waits(lab: Lab) -> None:
+    carol = Person(lab, "carol", "Carol")
+    queued = carol.good("send", f"05{'ab' * 32}", "later", "--no-wait")
+    assert queued.out == ""
+    assert queued.err == "Message #1 is queued; `veery outbox` shows what becomes of it.\n"
+
+
+def test_the_lab_commands(lab: Lab) -> None:
+    assert [part["role"] for part in lab.parts] == ["seed", *["node"] * NODES]
+    assert set(lab.parts[1]) >= {"name", "address", "https_port", "queue_port", "ed25519", "x25519", "swarm", "pid"}
+    home = lab.home
+    assert home.veery("lab", "kill", "5").err == "Node 5 is stopped.\n"
+    rows = home.veery("lab", "status", "--json").records
+    assert [row["running"] for row in rows] == [True] * NODES + [False]
+    assert home.veery("lab", "status").out.splitlines()[-1] == "node 05  stopped    -      -      -      -        -"
+    assert home.veery("lab", "restart", "5", "--json").record["ed25519"] == lab.parts[5]["ed25519"]
+    missing = home.veery("lab", "kill", "6")
+    assert (missing.code, missing.err) == (1, "veery: The lab has no node 6. Its nodes are 1 to 5.\n")
+    assert home.veery("network", "check", lab.network_file, "--json").record["nodes"] == NODES
