@@ -121,8 +121,8 @@ class DeviceGroup:
     """The group as this device knows it.
 
     deletion: the time by which keys are deleted; rows: by device id, the own one included; last_read_ms, displaced_ms:
-    swarm times; pushed_seqno: of the own record in the swarm; broadcast: ids that the next push owes; merged: swarm
-    hashes of messages that are contained in this value; seen: groups in the swarm. fetched, ready, pushing are of the
+    swarm times; pushed_seqno: of the own record in the swarm; broadcast: ids that the next push owes; merged: messages
+    that are contained in this value, swarm time by hash; seen: groups in the swarm. fetched, ready, pushing are of the
     running process: a fetch was completed since it began; since the last change; a push is under way.
     """
 
@@ -136,7 +136,7 @@ class DeviceGroup:
     displaced_ms: int | None = None
     pushed_seqno: int = 0
     broadcast: frozenset[bytes] = field(default=frozenset(), repr=False)
-    merged: frozenset[str] = field(default=frozenset(), repr=False)
+    merged: Mapping[str, int] = field(default_factory=dict, repr=False)
     seen: Mapping[GroupId, SeenGroup] = field(default_factory=dict, repr=False)
     requests: tuple[OwnRequest, ...] = field(default=(), repr=False)
     held: Admission | None = field(default=None, repr=False)

@@ -39,7 +39,7 @@ def encode(state: DeviceGroup) -> bytes:
         b"account_keys": [_account_key(key) for key in state.account_keys],
         b"pushed": state.pushed_seqno,
         b"broadcast": sorted(state.broadcast),
-        b"merged": sorted(state.merged),
+        b"merged": dict(state.merged),
         b"seen": {
             group.raw: {b"key": seen.link_key, b"newest": seen.newest_ms, b"expires": seen.expires_ms}
             for group, seen in state.seen.items()
@@ -61,7 +61,7 @@ def decode(data: bytes) -> DeviceGroup:
         fields = bt_raw.read(data)
         if fields.integer(b"") != _FORM:
             raise BtMalformed("a later build has written this", kind="protocol.bt.range")
-        rows, seen = fields.dict(b"rows"), fields.dict(b"seen")
+        rows, seen, merged = (fields.dict(key) for key in (b"rows", b"seen", b"merged"))
         own_id = fields.string(b"id", DEVICE_ID_SIZE)
         device_keys = tuple(_read_device_key(each) for each in fields.dicts(b"device_keys"))
         if own_id not in rows or not device_keys:
@@ -77,7 +77,7 @@ def decode(data: bytes) -> DeviceGroup:
             displaced_ms=_find(fields, b"displaced"),
             pushed_seqno=fields.integer(b"pushed"),
             broadcast=frozenset(_strings(fields, b"broadcast")),
-            merged=_hashes(fields, b"merged"),
+            merged={_text(hash): merged.integer(hash) for hash in merged.values},
             seen={_group_id(group): _read_seen(seen.dict(group)) for group in seen.values},
             requests=tuple(_read_request(each) for each in fields.dicts(b"requests")),
             held=_read_admission(fields.dict(b"held")) if b"held" in fields else None,

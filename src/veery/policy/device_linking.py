@@ -22,7 +22,13 @@ from veery.policy.device_group import (
     forgotten,
     rotate,
 )
-from veery.protocol.constants import KEY_SEED_SIZE, LINK_REQUEST_REMEMBERED_MS, SECOND_MS, TTL_LINK_REQUEST_MS
+from veery.protocol.constants import (
+    KEY_SEED_SIZE,
+    LINK_REQUEST_REMEMBERED_MS,
+    SECOND_MS,
+    TTL_DEVICE_GROUP_MS,
+    TTL_LINK_REQUEST_MS,
+)
 from veery.protocol.crypto import RandomBytes
 from veery.protocol.devices import AccountKeys, DeviceRecord, DeviceState, GroupId, Payload, record, table
 from veery.protocol.devices.emoji import EmojiString
@@ -175,10 +181,13 @@ def consider(state: DeviceGroup, admission: Admission, now_ms: int, random: Rand
 
 
 def lapsed(state: DeviceGroup, now_ms: int) -> DeviceGroup:
-    """After time has passed: requests are remembered for 10 minutes and 30 days, prompts until they expire."""
+    """After time has passed: requests are remembered for 10 minutes and 30 days, prompts and messages until they
+    expire.
+    """
     requests = tuple(each for each in state.requests if now_ms - each.made_ms <= LINK_REQUEST_REMEMBERED_MS)
     prompts = tuple(each for each in state.prompts if each.expires_ms > now_ms)
-    after = replace(state, requests=requests, prompts=prompts)
+    merged = {hash: at for hash, at in state.merged.items() if now_ms - at <= TTL_DEVICE_GROUP_MS}
+    after = replace(state, requests=requests, prompts=prompts, merged=merged)
     waiting = any(request.deadline_ms > now_ms for request in requests)
     if state.own.state is DeviceState.PENDING and not waiting:
         row = table.own_row(state.own_record, DeviceState.UNREGISTERED)
@@ -201,7 +210,7 @@ def _admitted(state: DeviceGroup, admission: Admission, now_ms: int, random: Ran
         last_read_ms=admission.stored_ms,
         pushed_seqno=merged.table[state.own_id].seqno,
         broadcast=merged.broadcast,
-        merged=frozenset({admission.hash}),
+        merged={admission.hash: admission.stored_ms},
         farewell=_farewell(state, now_ms, random) if state.active_member else None,
         ready=False,
     )
@@ -214,8 +223,8 @@ def _farewell(state: DeviceGroup, now_ms: int, random: RandomBytes) -> Farewell:
     """What the old group is told: that this device has left it, if anybody is there to read that."""
     rows = table.removed(state.rows, state.own_id, now_ms // SECOND_MS, left=True)
     if not table.members(rows):
-        return Farewell(None, state.group, state.merged)
+        return Farewell(None, state.group, frozenset(state.merged))
     keys = state.account_keys
     if keys.active is None:
         keys = keys.rotated(Secret(random(KEY_SEED_SIZE)), now_ms // SECOND_MS)
-    return Farewell(Payload(table.payload_devices(rows), tuple(keys)), state.group, state.merged)
+    return Farewell(Payload(table.payload_devices(rows), tuple(keys)), state.group, frozenset(state.merged))

@@ -169,7 +169,7 @@ def _merged(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup, now_
         rows=merged.table,
         account_keys=state.account_keys.merged(opened.payload.keys, state.deletion.now_s),
         broadcast=state.broadcast | merged.broadcast,
-        merged=state.merged | {arrived.hash},
+        merged={**state.merged, arrived.hash: arrived.stored_ms},
         # A record of ours that came from the group is in the swarm already.
         pushed_seqno=own.seqno if own != state.own else state.pushed_seqno,
     )

@@ -53,7 +53,7 @@ def push_to_send(state: DeviceGroup, now_ms: int, random: RandomBytes) -> tuple[
     push = Push(
         payload=Payload(table.payload_devices(state.rows), tuple(state.account_keys)),
         group=group,
-        delete=state.merged,
+        delete=frozenset(state.merged),
         rows=dict(state.rows),
         seqno=state.own.seqno,
         seeds=tuple(key.seed for key in state.account_keys),
@@ -72,7 +72,7 @@ def pushed(state: DeviceGroup, push: Push, hash: str, now_ms: int) -> DeviceGrou
         pushed_seqno=max(push.seqno, state.pushed_seqno),
         broadcast=state.broadcast - carried,
         account_keys=state.account_keys.carried(push.seeds),
-        merged=(state.merged - push.delete) | {hash},
+        merged={**{old: at for old, at in state.merged.items() if old not in push.delete}, hash: now_ms},
         pushing=False,
     )
     return seen_now(settled, now_ms)

@@ -76,10 +76,15 @@ class OwnRecord:
         return max(now_ms // SECOND_MS, self.signed_s + 1)
 
     def stored(self, record: AccountRecord, now_ms: int) -> OwnRecord:
-        """After the own record, or a withdrawal, was stored."""
-        signed_s = max(self.signed_s, record.signed_s or 0)
-        published_ms = None if record.withdrawn else now_ms
-        return replace(self, published=record.keys, published_ms=published_ms, signed_s=signed_s, suspect=None)
+        """After the own record was stored. A withdrawal ends publishing until it is allowed again."""
+        return replace(
+            self,
+            allowed=self.allowed and not record.withdrawn,
+            published=record.keys,
+            published_ms=None if record.withdrawn else now_ms,
+            signed_s=max(self.signed_s, record.signed_s or 0),
+            suspect=None,
+        )
 
     def watch(self, found: AccountRecord | None, keys: AccountKeys, now_ms: int) -> Watched:
         """Judge what a completed fetch of 21 and then -21 found. found: the valid record there, or None."""
