@@ -238,7 +238,6 @@ def largest_stream() -> StreamFile:
 
 
 # The warning is about how nodes post what they relay, not about the file server.
-@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_attachments_through_three_nodes(tmp_path: Path) -> None:
     """Both schemes, and the largest file that there may be; what the server keeps is not the file."""
     text = b"what only the two of them may read " * 30

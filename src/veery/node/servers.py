@@ -6,6 +6,7 @@ name resolves to is checked, and the connection goes to a checked address. Redir
 
 from __future__ import annotations
 
+import io
 import socket
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ class ServerPoster:
     async def post(self, route: ToServer) -> HopReply:
         """POST the payload; gives status and body. Raises ServerUnreachable, ServerTimedOut."""
         try:
-            async with self._session.post(route.url, data=route.payload, allow_redirects=False) as answer:
+            async with self._session.post(route.url, data=io.BytesIO(route.payload), allow_redirects=False) as answer:
                 if 300 <= answer.status < 400:
                     raise ServerUnreachable("the server redirects")
                 return HopReply(answer.status, await _bounded(answer))
