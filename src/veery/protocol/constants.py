@@ -395,6 +395,30 @@ TOKEN_HISTORY_DAYS: Final = 7  # if not asked for, 09.7.1
 TOKEN_HISTORY_DAYS_MAX: Final = 30  # 09.7.1
 RELEASE_ASSETS_MAX: Final = 200  # in one answer that a client reads, a bound of ours
 
+# -- groups (08) -----------------------------------------------------------------------------------------------
+GROUP_MEMBERS_MAX: Final = 100  # 08.6.1
+GROUP_NAME_MAX: Final = 100  # bytes, 08.4
+GROUP_DESCRIPTION_MAX: Final = 2_000  # bytes, 08.4
+GROUP_KEY_ENTRY_SIZE: Final = 48  # an encrypted key, 08.3.1
+GROUP_KEY_ENTRIES_STEP: Final = 75  # entries are filled up to a multiple, 08.3.1
+GROUP_KEY_HASH_SIZE: Final = 56  # key and nonce of a rotation, 08.3.1
+GROUP_SUPPLEMENT_ENTRY_MIN: Final = 68  # bytes, 08.3.3
+GROUP_KEY_LIFE_MS: Final = 60 * DAY_MS  # 08.3.4
+GROUP_KEY_HASHES_MAX: Final = 1_000  # storage hashes of key messages that are remembered, a bound of ours
+GROUP_KEYS_MAX: Final = 1_000  # keys that are held, a bound of ours
+GROUP_GENERATION_MAX: Final = 2**63 - 2  # of a key message that is accepted; a bound of ours, leaves room for the next
+GROUP_MESSAGE_PADDING: Final = 256  # multiple of a stored message, 08.5
+GROUP_MESSAGE_OVERHEAD: Final = 40  # nonce and tag, 08.5
+GROUP_MESSAGE_VERSION: Final = 1  # 08.5
+GROUP_LABEL_SEED: Final = b"SessionGroupKeySeed"  # 08.3.1
+GROUP_LABEL_GENERATE: Final = b"SessionGroupKeyGen"  # 08.3.1
+GROUP_LABEL_ADMIN_KEY: Final = b"SessionGroupKeyAdminKey"  # 08.3.1
+GROUP_LABEL_MEMBER_KEY: Final = b"SessionGroupKeyMemberKey"  # 08.3.1
+GROUP_LABEL_JUNK: Final = b"SessionGroupJunkMembers"  # 08.3.1
+GROUP_DOMAIN_KICKED: Final = b"SessionGroupKickedMessage"  # 08.7.1
+MULTI_DOMAIN_MAX: Final = 64  # bytes of a domain that count, 08.7.2
+MULTI_RECIPIENTS_MAX: Final = 1_000  # entries that a reader tries, a bound of ours
+
 # -- the queue (15) --------------------------------------------------------------------------------------------
 QUEUE_TAG_SIZE: Final = 15  # random bytes, 15.3.1
 QUEUE_MESSAGE_MAX: Final = 10_485_760  # encrypted frame, 15.1

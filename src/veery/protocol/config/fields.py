@@ -155,8 +155,13 @@ def written_set(members: frozenset[int]) -> ScalarSet | None:
 
 def written_name(value: str) -> bytes:
     """A name in at most 100 bytes of UTF-8, cut between characters."""
+    return written_text(value, CONFIG_NAME_MAX)
+
+
+def written_text(value: str, size: int) -> bytes:
+    """Text in at most `size` bytes of UTF-8, cut between characters."""
     encoded = value.encode(errors="replace")
-    return encoded[:CONFIG_NAME_MAX].decode(errors="ignore").encode() if len(encoded) > CONFIG_NAME_MAX else encoded
+    return encoded[:size].decode(errors="ignore").encode() if len(encoded) > size else encoded
 
 
 def written_picture(value: Picture | None, keys: tuple[bytes, bytes] = PICTURE) -> Edits:
