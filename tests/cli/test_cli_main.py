@@ -58,11 +58,11 @@ def test_nothing_is_usage_and_explained(home: Home) -> None:
 
 
 def test_usage_errors_as_json(home: Home) -> None:
-    done = home.veery("--json", "sed")
+    done = home.veery("--json", "seeed")
     assert (done.code, done.out) == (2, "")
     assert done.error == {
         "kind": "cli.usage",
-        "message": "`veery` has no command `sed`",
+        "message": "`veery` has no command `seeed`",
         "remedy": "Did you mean `veery seed`?",
     }
 

@@ -131,14 +131,17 @@ def test_attachments_without_a_name() -> None:
 
 
 def test_outbox_rows() -> None:
-    copy = {"message": 4, "sealed": True, "attempts": 3, "next_attempt_ms": NOW + 90_000, "last_error": "network"}
-    assert outbox_row(copy, NOW) == ("#4", "sealed", "3", "in 1 min", "network")
-    assert outbox_row({**copy, "message": None, "next_attempt_ms": NOW - 1, "sealed": False}, NOW)[:4] == (
-        "",
-        "queued",
-        "3",
-        "now",
-    )
+    copy = {
+        "message": 4,
+        "role": "recipient",
+        "state": "sealed",
+        "attempts": 3,
+        "next_attempt_at": NOW + 90_000,
+        "last_error": "network",
+    }
+    assert outbox_row(copy, NOW) == ("#4", "message", "sealed", "3", "in 1 min", "network")
+    control = {**copy, "message": None, "role": "control", "next_attempt_at": NOW - 1, "last_error": None}
+    assert outbox_row(control, NOW) == ("", "notice", "sealed", "3", "now", "")
 
 
 def test_ends() -> None:

@@ -82,6 +82,15 @@ def pair(lab: Lab, request: pytest.FixtureRequest) -> tuple[Person, Person]:
     return Person(lab, f"a-{name}", "Alice"), Person(lab, f"b-{name}", "Bob")
 
 
+@pytest.fixture
+def running_pair(pair: tuple[Person, Person], lab: Lab) -> Iterator[tuple[Person, Person]]:
+    """Alice and Bob, with their engines running."""
+    alice, bob = pair
+    run = ("app", "run")
+    with Service(lab.home, "--profile", alice.profile, *run), Service(lab.home, "--profile", bob.profile, *run):
+        yield pair
+
+
 def talk(one: Person, other: Person) -> None:
     """Let two people accept each other."""
     one.good("send", other.id, "hello")
@@ -115,17 +124,19 @@ def test_a_message_each_way(pair: tuple[Person, Person]) -> None:
     assert message["protocol"] == "v1"
     assert message["attachments"] == []
     assert message["expires"] is None
-    assert bob.good("receive").out == ""  # once is enough
+    again = bob.good("receive")
+    assert (again.out, again.err) == ("", "Nothing new.\n")
     replied = bob.good("send", "Alice", "-", typed="line one\nline two\n")
     assert replied.out.startswith("#2 stored on ")
     waited = alice.good("receive", "--wait", "30")
     assert waited.out.splitlines()[-2:] == ["    line one", "    line two"]
+    assert alice.good("status", "--json").record["running"] is False
     nothing = alice.veery("receive", "--wait", "0.5")
     assert (nothing.code, nothing.out, nothing.err) == (3, "", "No message came within 0.5 s.\n")
 
 
-def test_requests(pair: tuple[Person, Person]) -> None:
-    alice, bob = pair
+def test_requests(running_pair: tuple[Person, Person]) -> None:
+    alice, bob = running_pair
     alice.good("send", bob.id, "may I?")
     assert " (message request)\n    may I?\n" in bob.good("receive").out
     (request,) = bob.good("requests", "--json").records
@@ -140,8 +151,8 @@ def test_requests(pair: tuple[Person, Person]) -> None:
     assert "accepted" in [each.get("change") for each in events]
 
 
-def test_declining_and_blocking(pair: tuple[Person, Person]) -> None:
-    alice, bob = pair
+def test_declining_and_blocking(running_pair: tuple[Person, Person]) -> None:
+    alice, bob = running_pair
     alice.good("send", bob.id, "one")
     bob.good("receive")
     bob.good("requests", "decline", alice.id)
@@ -192,8 +203,8 @@ def test_reading_is_the_same_with_and_without_an_engine(pair: tuple[Person, Pers
     assert bob.good("receive").out.endswith("    through the engine\n")
 
 
-def test_messages_as_a_person_reads_them(pair: tuple[Person, Person]) -> None:
-    alice, bob = pair
+def test_messages_as_a_person_reads_them(running_pair: tuple[Person, Person]) -> None:
+    alice, bob = running_pair
     talk(alice, bob)
     lines = alice.good("messages", "Bob").out.splitlines()
     assert lines[0].startswith("#1 ")
@@ -246,8 +257,8 @@ class Follower:
         assert self._process.returncode == 143
 
 
-def test_path_doctor_status(pair: tuple[Person, Person]) -> None:
-    alice, _ = pair
+def test_path_doctor_status(running_pair: tuple[Person, Person]) -> None:
+    alice, _ = running_pair
     path = alice.good("path", "--json").record
     ready = [each for each in path["paths"] if each["state"] == "ready"]
     assert ready
@@ -274,7 +285,7 @@ def test_path_doctor_status(pair: tuple[Person, Person]) -> None:
     assert all(each["ok"] for each in alice.good("doctor", "--json").records)
     status = alice.good("status", "--json").record
     assert status["account_id"] == alice.id
-    assert status["running"] is False
+    assert status["running"] is True
 
 
 def test_names_and_strangers(pair: tuple[Person, Person]) -> None:

@@ -102,7 +102,9 @@ class Parser(ArgumentParser):
         if self.commands:
             return " ".join([*parts, "[COMMAND …]" if self.alone else "COMMAND …"])
         for action in self.actions():
-            if not action.option_strings:
+            if action.option_strings and action.required:
+                parts.append(f"{action.option_strings[0]} {action.metavar}")
+            elif not action.option_strings:
                 name = str(action.metavar or action.dest)
                 parts.append(f"[{name}]" if action.nargs in ("?", "*") else name)
         return " ".join(parts)

@@ -18,6 +18,7 @@ from veery.cli.service import (
     Role,
     data_directory,
     load_settings,
+    new_settings,
     run_service,
     running,
     write_settings,
@@ -46,7 +47,7 @@ _HEALTH_MAX: Final = 65_536  # bytes of an answer
 
 def init(options: Namespace, console: Console) -> int:
     """Write settings and keys."""
-    settings = load_settings(ROLE, options).values
+    settings = new_settings(ROLE, options)
     if not is_url(settings.network):
         options.network = str(Path(settings.network).expanduser().absolute())
     network_of(settings.network)

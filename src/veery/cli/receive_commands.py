@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from veery.app.session import Session
@@ -37,6 +38,7 @@ class _Receiver:
         self._console = console
         self._own = bool(options.own)
         self._cursor = 0
+        self._printed = False
         self._names: dict[str, str] = {}
         self._opening = opener(options, console)
 
@@ -54,6 +56,8 @@ class _Receiver:
                     await session.call("fetch")
             finally:  # what came before an error is printed all the same
                 await self._print_kept(session, first_only=False)
+        if not self._printed and not self._console.as_json:
+            self._console.talk("Nothing new.")
         return Exit.DONE
 
     async def _wait(self, seconds: float) -> int:
@@ -82,24 +86,34 @@ class _Receiver:
         if not self._console.as_json:
             known = [*await session.call("conversations", hidden=True), *await session.call("requests")]
             self._names = titles(known)
-        while page := await session.call("events", after=self._cursor, limit=_PAGE):
-            for event in page:
-                ended = self._print(event) and first_only
-                if ended:
-                    break
-            await session.call("ack", name=CONSUMER, seq=self._cursor)
-            if ended:
-                return True
-        return False
+        ended = False
+        while not ended and (page := await session.call("events", after=self._cursor, limit=_PAGE)):
+            async with self._acknowledging(session):
+                ended = any(self._print(event) and first_only for event in page)
+        return ended
 
     async def _print_coming(self, session: Session, *, first_only: bool) -> None:
         async with aclosing(session.stream("follow", after=self._cursor)) as stream:
             async for event in stream:
-                ended = self._print(event) and first_only
-                if "seq" in event:
-                    await session.call("ack", name=CONSUMER, seq=self._cursor)
+                async with self._acknowledging(session):
+                    ended = self._print(event) and first_only
                 if ended:
                     return
+
+    @asynccontextmanager
+    async def _acknowledging(self, session: Session) -> AsyncIterator[None]:
+        """Acknowledge what the body prints, also when it or this is cut off: printed messages do not come again."""
+        before = self._cursor
+        try:
+            yield
+        finally:
+            if self._cursor > before:
+                done = asyncio.ensure_future(session.call("ack", name=CONSUMER, seq=self._cursor))
+                try:
+                    await asyncio.shield(done)
+                except asyncio.CancelledError:
+                    await done
+                    raise
 
     def _print(self, event: Json) -> bool:
         """Write an event out; tells whether it is a message from somebody else."""
@@ -112,6 +126,8 @@ class _Receiver:
         if self._console.as_json:
             self._console.record(event)
         else:
-            self._console.lines(event_lines(event, self._names))
+            lines = event_lines(event, self._names)
+            self._printed = self._printed or bool(lines)
+            self._console.lines(lines)
             self._console.flush()
         return kind == "message" and not own

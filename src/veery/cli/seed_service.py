@@ -20,6 +20,7 @@ from veery.cli.service import (
     Role,
     data_directory,
     load_settings,
+    new_settings,
     run_service,
     running,
     write_settings,
@@ -58,7 +59,7 @@ ROLE: Final = Role("seed", SeedFile, {"network": "network", "host": "host", "por
 
 def init(options: Namespace, console: Console) -> int:
     """Write settings, keys and network file."""
-    settings = load_settings(ROLE, options).values
+    settings = new_settings(ROLE, options)
     directory = private_directory(data_directory(ROLE, options))
     file = write_settings(ROLE, options)
     key = _public_key(directory)

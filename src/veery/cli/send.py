@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 _ABOUT: Final = """\
 Send a text to an Account ID, and wait until nodes of the recipient's swarm have stored it: how many of how many is
-told. The message is kept here before anything is sent, so Ctrl-C loses nothing; it goes out the next time. A contact
+told. The message is kept here before anything is sent, so neither Ctrl-C nor a network that is down loses it; it goes
+out the next time. A contact
 can also be named by the nickname or name that `veery conversations` shows, or by the beginning of the Account ID, if
 that fits one alone."""
 _EXAMPLE: Final = """\
@@ -27,4 +28,7 @@ def add(commands: Commands, summary: str) -> None:
     parser.add_argument("to", metavar="TO", help="Account ID, or a contact's name or beginning of the ID")
     parser.add_argument("text", metavar="TEXT", help="the message; - reads it from standard input")
     parser.add_argument("--no-wait", action="store_true", help="only queue the message, and do not wait")
+    parser.add_argument(
+        "--timeout", type=float, default=120.0, metavar="SECONDS", help="wait no longer than that (default: 120)"
+    )
     parser.add_argument("--quote", type=int, metavar="ID", help="message of the same conversation to answer to")

@@ -104,6 +104,19 @@ def load_settings(role: Role[T], options: Namespace) -> Loaded[T]:
         raise
 
 
+def new_settings(role: Role[T], options: Namespace) -> T:
+    """Settings that `init` is about to write: defaults < flags. Raises FilePresent, SettingsError, UsageWrong."""
+    file = settings_file(role, options).absolute()
+    if file.exists():
+        raise FilePresent(f"The settings file {file} exists already", remedy="Edit it, or name another with --config")
+    try:
+        return load(role.schema, flags=flags_of(role, options)).values
+    except SettingsError as error:
+        if error.kind == "runtime.settings.missing":
+            error.remedy = "Give it as a flag"
+        raise
+
+
 def settings_file(role: Role[T], options: Namespace) -> Path:
     """The settings file that the options name."""
     return Path(options.config).expanduser() if options.config else role.settings_file
@@ -127,14 +140,12 @@ def flags_of(role: Role[T], options: Namespace) -> dict[str, object]:
 
 def write_settings(role: Role[T], options: Namespace) -> Path:
     """Write the commented settings file with what the options set; gives its place. Raises FilePresent."""
-    values = load(role.schema, flags=flags_of(role, options)).values
+    values = new_settings(role, options)
     file = settings_file(role, options).absolute()
     private_directory(file.parent)
     head = (
         f"# Settings of a Veery {role.name}. `veery {role.name} run` reads them; flags and VEERY_… variables win.\n\n"
     )
-    if file.exists():
-        raise FilePresent(f"The settings file {file} exists already", remedy="Edit it, or name another with --config")
     write_new(file, (head + write_commented_toml(role.schema, values)).encode())
     return file
 

@@ -11,7 +11,8 @@ from veery.secret import shorten
 Json: TypeAlias = Mapping[str, Any]
 CONVERSATION_HEAD: Final = ("NAME", "UNREAD", "LAST", "ACCOUNT ID")
 REQUEST_HEAD: Final = ("NAME", "MESSAGES", "LAST", "ACCOUNT ID")
-OUTBOX_HEAD: Final = ("MESSAGE", "STATE", "TRIES", "NEXT", "LAST ERROR")
+OUTBOX_HEAD: Final = ("MESSAGE", "WHAT", "STATE", "TRIES", "NEXT", "LAST ERROR")
+ROLES: Final = {"recipient": "message", "sync": "copy for own devices", "control": "notice"}
 PATH_HEAD: Final = ("STATE", "AGE", "FAILURES", "HOPS")
 _ME: Final = "you"
 _INDENT: Final = "    "
@@ -93,11 +94,11 @@ def titles(conversations: Sequence[Json]) -> dict[str, str]:
 
 def outbox_row(copy: Json, now: int) -> tuple[str, ...]:
     """One row of the outbox."""
-    number = "" if copy.get("message") is None else f"#{copy['message']}"
-    state = str(copy.get("state") or ("sealed" if copy.get("sealed") else "queued"))
-    due = copy.get("next_attempt_ms")
-    wait = "" if due is None else "now" if due <= now else f"in {duration((due - now) / 1_000)}"
-    return number, state, str(copy.get("attempts", "")), wait, str(copy.get("last_error") or "")
+    number = "" if copy["message"] is None else f"#{copy['message']}"
+    due = int(copy["next_attempt_at"])
+    wait = "now" if due <= now else f"in {duration((due - now) / 1_000)}"
+    what = ROLES.get(str(copy["role"]), str(copy["role"]))
+    return number, what, str(copy["state"]), str(copy["attempts"]), wait, str(copy["last_error"] or "")
 
 
 def path_row(path: Json) -> tuple[str, ...]:
