@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -27,16 +28,32 @@ def main() -> None:
         network = Path(home) / "network.toml"
         network.write_text(NETWORK)
         _taken_ms([str(VEERY), "account", "create", "--network", str(network), "--no-passphrase"], environment)
-        figures = [_figure(line, environment, rounds=7 if options.quick else 25) for line in LINES]
+        rounds = 7 if options.quick else 25
+        figures = [_figure(line, environment, rounds=rounds) for line in LINES]
+        with _engine(environment):
+            figures.append(_figure("conversations", environment, rounds=rounds, note=" (engine runs)"))
     report(figures, as_json=options.json)
 
 
-def _figure(line: str, environment: Mapping[str, str], *, rounds: int) -> Figure:
+def _figure(line: str, environment: Mapping[str, str], *, rounds: int, note: str = "") -> Figure:
     """The median of a command line, with the interpreter's of the same rounds."""
     command = [str(VEERY), *line.split()]
     _taken_ms(command, environment)
     pairs = [(_taken_ms(BARE, environment), _taken_ms(command, environment)) for _ in range(rounds)]
-    return Figure(f"veery {line}", median(taken for _, taken in pairs), "ms", median(bare for bare, _ in pairs))
+    return Figure(f"veery {line}{note}", median(taken for _, taken in pairs), "ms", median(bare for bare, _ in pairs))
+
+
+@contextmanager
+def _engine(environment: Mapping[str, str]) -> Iterator[None]:
+    """A running engine of the profile."""
+    process = subprocess.Popen([str(VEERY), "app", "run", "--json"], env=environment, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 def _taken_ms(command: Sequence[str], environment: Mapping[str, str]) -> float:
