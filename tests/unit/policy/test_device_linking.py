@@ -195,9 +195,7 @@ def replacing(swarm: Swarm) -> tuple[Device, Device, Device]:
     """Two members, and the second one again after it was set up anew: with its id, but with other keys."""
     first, second = linked(2, swarm)
     fresh = Device("second again", swarm)
-    record = replace(fresh.state.own_record)
-    row = replace(fresh.state.own, record=record)
-    fresh.state = replace(fresh.state, own_id=second.state.own_id, rows={second.state.own_id: row})
+    fresh.state = replace(fresh.state, own_id=second.state.own_id, rows={second.state.own_id: fresh.state.own})
     fresh.poll(START_MS + HOUR)
     fresh.ask(first.group, START_MS + HOUR)
     fresh.confirm(START_MS + HOUR)
@@ -222,6 +220,15 @@ def test_replacing_a_device_rotates_and_takes_its_place() -> None:
     # the device that had the place finds that it has it no more
     second.fetch(START_MS + HOUR)
     assert second.standing(START_MS + HOUR) is Membership.DISPLACED
+
+
+def test_a_copy_of_a_replacement_asks_nobody_again() -> None:
+    first, _, _ = replacing(Swarm())
+    [prompt] = device_linking.shown_prompts(first.state, START_MS + HOUR)
+    first.state = device_linking.ignore(first.state, prompt.request)
+    again = device_linking.receive_request(first.state, prompt.request, START_MS + DAY, START_MS + HOUR)
+    assert again == first.state
+    assert prompts(first, START_MS + HOUR) == 0
 
 
 def test_a_replacement_is_answered_only_by_its_own_keys() -> None:

@@ -344,3 +344,33 @@ def test_malformed_messages_are_refused_whole(cut: int) -> None:
                 stored_ms=START_MS,
                 expires_ms=START_MS + DAY,
             )
+
+
+def test_what_a_member_first_sees_it_passes_on() -> None:
+    swarm = Swarm()
+    first, second = linked(2, swarm)
+    newcomer = Device("newcomer", swarm)
+    link(first, newcomer, START_MS + HOUR)
+    second.fetch(START_MS + HOUR)
+    assert second.state.broadcast == {newcomer.state.own_id}
+    assert second.push(START_MS + HOUR)
+    assert not second.state.broadcast
+
+
+def test_the_link_key_is_that_of_the_newest_message() -> None:
+    swarm = Swarm()
+    first = Device("first", swarm, first=True)
+    first.poll(START_MS)
+    [old] = swarm.fetch(START_MS)
+    first.wake(START_MS + 14 * HOUR)
+    first.poll(START_MS + 14 * HOUR)
+    [new] = swarm.fetch(START_MS + 14 * HOUR)
+    active = first.state.account_keys.active
+    assert active is not None
+    for order in ((old, new), (new, old)):
+        stranger = Device("stranger", Swarm())
+        for item in order:
+            stranger.take(item, START_MS + 14 * HOUR)
+        seen = stranger.state.seen[first.group]
+        assert seen.link_key == active.keys.public.x25519
+        assert (seen.newest_ms, seen.expires_ms) == (new.stored_ms, new.expires_ms)

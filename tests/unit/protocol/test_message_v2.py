@@ -220,3 +220,10 @@ def test_every_held_key_with_the_indicator_is_tried() -> None:
     twin = HybridKeys(OTHER.seed, OTHER.x25519_secret, OTHER.mlkem_seed, ACTIVE.public)
     assert message_v2.open(sealed(), BOB, [twin, ACTIVE]).content == b"hello"
     assert refusal(sealed(), twin) == "message.v2.no_key"
+
+
+def test_the_signature_is_over_the_hash_keyed_by_the_whole_account_id() -> None:
+    inner = message_v2.sign_inner(b"hello", ALICE.ed25519_secret, BOB.account_id.raw)
+    fields = bt_raw.read(inner)
+    signed = crypto.blake2b(64, fields.before(b"~"), key=BOB.account_id.raw, person=b"SessionV2Message")
+    crypto.ed25519_verify(ALICE.ed25519_public, signed, fields.string(b"~"))

@@ -74,3 +74,10 @@ def test_seeds_are_not_printed_and_have_their_size() -> None:
     assert repr(bytes([1]) * 32)[2:20] not in repr(key(1, 10))
     with pytest.raises(Misuse):
         AccountKey(Secret(bytes(31)), 1)
+
+
+def test_of_keys_made_in_one_second_the_lowest_seed_stays_active() -> None:
+    for order in ((1, 2, 3), (3, 2, 1), (2, 3, 1)):
+        keys = AccountKeys().merged([key(number, 100) for number in order], 0)
+        assert written(keys)[0] == (1, 100, None)
+        assert [rotated for _, _, rotated in written(keys)[1:]] == [100, 100]

@@ -130,3 +130,12 @@ def test_no_more_removals_are_written_than_there_are_slots() -> None:
 
 def test_slots_come_in_fours() -> None:
     assert [table.slot_count(count) for count in (0, 1, 4, 5, 8, 9)] == [0, 4, 4, 8, 8, 12]
+
+
+def test_of_equal_rank_and_number_the_greater_digest_counts() -> None:
+    records = [device_record(seqno=2, timestamp_s=each) for each in (1, 2)]
+    low, high = sorted(records, key=lambda record: record.digest)
+    assert table.merge(START, {A: low}, 5).table[A].record == low
+    for first, second in ((low, high), (high, low)):
+        rows = table.merge(START, {A: first}, 5).table
+        assert table.merge(rows, {A: second}, 5).table[A].record == high

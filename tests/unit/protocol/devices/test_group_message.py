@@ -15,6 +15,7 @@ from veery.protocol.devices import (
     DeviceRefused,
     Gone,
     GroupId,
+    HybridKeys,
     HybridPublic,
     MessageType,
     Payload,
@@ -219,3 +220,12 @@ def test_types_of_namespace_21() -> None:
         with pytest.raises(DeviceMalformed) as caught:
             message_type(wrong)
         assert caught.value.kind == "devices.message"
+
+
+def test_an_index_that_matches_without_opening_does_not_end_the_search() -> None:
+    wrong = HybridKeys(
+        device_pair(9).seed, device_pair(9).x25519_secret, device_pair(9).mlkem_seed, device_pair(1).public
+    )
+    opened = group_message.open(parsed(sealed(members(1))), [wrong, device_pair(1)])
+    assert opened is not None
+    assert group_message.open(parsed(sealed(members(1))), [wrong]) is None
