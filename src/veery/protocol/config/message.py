@@ -28,6 +28,7 @@ _DATA: Final = b"&"
 _ROWS: Final = b"<"
 _DIFF: Final = b"="
 _SIGNATURE: Final = b"~"
+_SIGNATURE_HEAD: Final = b"1:~64:"
 _NO_KEYS: Final[Mapping[bytes, bt.Value]] = {}
 _KNOWN: Final = frozenset({_SEQNO, _DATA, _ROWS, _DIFF, _SIGNATURE})
 
@@ -130,14 +131,16 @@ def parse(raw: bytes, *, verify_key: bytes | None = None, lag: int = CONFIG_LAG)
     """
     if len(raw) > CONFIG_MESSAGE_MAX:
         raise ConfigMalformed(f"more than {CONFIG_MESSAGE_MAX} bytes", kind="config.size")
+    signature_at = None if verify_key is None else _verified(raw, verify_key)
     try:
         top = top_level(raw)
     except bt.BtMalformed:
         raise ConfigMalformed("the bytes are not bt-encoded", kind="config.bt") from None
     message = _read(raw, top, lag)
-    if verify_key is None:
+    if signature_at is None:
         return _as_written(message, top)
-    _verify(message, top, verify_key)
+    if top.starts.get(_SIGNATURE) != signature_at:
+        raise ConfigMalformed("the signature is not where it belongs", kind="config.key")
     return message
 
 
@@ -202,9 +205,15 @@ def _read_row(item: bt.Value, seqno: int, lag: int) -> LaggedDiff | None:
     return LaggedDiff(item[0], item[1], config_diff.read(item[2]))
 
 
-def _verify(message: Message, top: TopLevel, verify_key: bytes) -> None:
-    signature = top.fields.get(_SIGNATURE)
-    if not isinstance(signature, bytes):
+def _verified(raw: bytes, verify_key: bytes) -> int:
+    """Check the signature and tell where it begins.
+
+    This comes before anything is parsed: who has no more than a group's key can make others open large messages.
+    """
+    at = raw.rfind(_SIGNATURE_HEAD)
+    if at < 0:
         raise ConfigRefused("the message is not signed", kind="config.refused.unsigned")
-    if not crypto.ed25519_verifies(verify_key, message.raw[: top.starts[_SIGNATURE]], signature):
+    start = at + len(_SIGNATURE_HEAD)
+    if not crypto.ed25519_verifies(verify_key, raw[:at], raw[start : start + SIGNATURE_SIZE]):
         raise ConfigRefused("the signature does not verify", kind="config.refused.signature")
+    return at

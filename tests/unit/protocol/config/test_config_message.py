@@ -144,6 +144,21 @@ def test_signatures() -> None:
     assert unsigned.value.kind == "config.refused.unsigned"
 
 
+def test_a_signature_counts_only_in_its_place() -> None:
+    inner = b"d1:#i1e1:&d1:a76:"
+    forged = inner + b"1:~64:" + crypto.ed25519_sign(SECRET, inner) + b"123456" + b"e1:<le1:=dee"
+    with pytest.raises(ConfigMalformed) as caught:
+        message.parse(forged, verify_key=PUBLIC)
+    assert caught.value.kind == "config.key"
+
+
+def test_signed_messages_may_have_bytes_behind() -> None:
+    signed = message.build(1, {b"n": b"x"}, (), {b"n": b""}, sign_key=Secret(SECRET))
+    found = message.parse(signed.raw + b"behind", verify_key=PUBLIC)
+    assert found.raw == signed.raw
+    assert found.hash != signed.hash
+
+
 def test_a_signature_that_nobody_checked_is_not_kept() -> None:
     signed = message.build(1, {b"n": b"x"}, (), {b"n": b""}, sign_key=Secret(SECRET))
     unchecked = message.parse(signed.raw)
