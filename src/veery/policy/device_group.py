@@ -194,10 +194,13 @@ class Change:
 # -- beginnings (06.6.7) ---------------------------------------------------------------------------------------
 
 
-def restored(info: DeviceInfo, now_ms: int, random: RandomBytes) -> DeviceGroup:
-    """A device of an account that was restored here: no member; it fetches and asks its user."""
+def restored(info: DeviceInfo, now_ms: int, random: RandomBytes, own_id: bytes | None = None) -> DeviceGroup:
+    """A device of an account that was restored here: no member; it fetches and asks its user.
+
+    own_id: 32 random bytes that the store has for this device already, never those of an earlier installation.
+    """
     keys = DeviceKeys.first(Secret(random(KEY_SEED_SIZE)), now_ms // SECOND_MS)
-    own_id = random(DEVICE_ID_SIZE)
+    own_id = random(DEVICE_ID_SIZE) if own_id is None else own_id
     made = record.make(
         seqno=1,
         timestamp_s=now_ms // SECOND_MS,
@@ -210,9 +213,9 @@ def restored(info: DeviceInfo, now_ms: int, random: RandomBytes) -> DeviceGroup:
     return DeviceGroup(own_id, keys, DeletionClock(now_ms), rows)
 
 
-def generated(info: DeviceInfo, now_ms: int, random: RandomBytes) -> DeviceGroup:
-    """The device on which an account was just made: its group begins at once."""
-    return start_group(restored(info, now_ms, random), now_ms, random)
+def generated(info: DeviceInfo, now_ms: int, random: RandomBytes, own_id: bytes | None = None) -> DeviceGroup:
+    """The device on which an account was just made: its group begins at once. own_id: as `restored`."""
+    return start_group(restored(info, now_ms, random, own_id), now_ms, random)
 
 
 def start_group(state: DeviceGroup, now_ms: int, random: RandomBytes) -> DeviceGroup:

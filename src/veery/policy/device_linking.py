@@ -24,6 +24,7 @@ from veery.policy.device_group import (
 )
 from veery.protocol.constants import (
     KEY_SEED_SIZE,
+    LINK_PENDING_MAX,
     LINK_REQUEST_REMEMBERED_MS,
     SECOND_MS,
     TTL_DEVICE_GROUP_MS,
@@ -59,7 +60,9 @@ def receive_request(state: DeviceGroup, request: LinkRequest, expires_ms: int, n
     replaces = verdict is RequestVerdict.PROMPT_REPLACE
     # A replacement changes no row, so nothing but the prompt itself tells a copy of it from a new one.
     repeated = replaces and held is not None and request.record.timestamp_s <= held.request.record.timestamp_s
-    if verdict is RequestVerdict.IGNORE or repeated:
+    # Whoever holds the recovery phrase can make requests without end.
+    full = sum(row.state is DeviceState.PENDING for row in rows.values()) > LINK_PENDING_MAX
+    if verdict is RequestVerdict.IGNORE or repeated or full:
         return state
     others = tuple(each for each in state.prompts if each is not held)
     return replace(state, rows=rows, prompts=(*others, Prompt(request, expires_ms, replaces)))
@@ -187,7 +190,9 @@ def lapsed(state: DeviceGroup, now_ms: int) -> DeviceGroup:
     requests = tuple(each for each in state.requests if now_ms - each.made_ms <= LINK_REQUEST_REMEMBERED_MS)
     prompts = tuple(each for each in state.prompts if each.expires_ms > now_ms)
     merged = {hash: at for hash, at in state.merged.items() if now_ms - at <= TTL_DEVICE_GROUP_MS}
-    after = replace(state, requests=requests, prompts=prompts, merged=merged)
+    # A clock that jumps must not hide the groups that are there: their messages do not come twice.
+    seen = state.visible(min(now_ms, state.deletion.now_ms))
+    after = replace(state, requests=requests, prompts=prompts, merged=merged, seen=seen)
     waiting = any(request.deadline_ms > now_ms for request in requests)
     if state.own.state is DeviceState.PENDING and not waiting:
         row = table.own_row(state.own_record, DeviceState.UNREGISTERED)

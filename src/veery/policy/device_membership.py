@@ -28,6 +28,7 @@ from veery.policy.device_group import (
 from veery.policy.key_rotation import rotation_timer
 from veery.protocol.account import Account
 from veery.protocol.constants import (
+    DEVICE_GROUPS_MAX,
     DEVICE_KEY_LIFE_S,
     GROUP_DISPLACED_MS,
     KEY_SEED_SIZE,
@@ -142,7 +143,11 @@ def _noted(state: DeviceGroup, arrived: ArrivedGroup) -> DeviceGroup:
             newest_ms=max(seen.newest_ms, held.newest_ms),
             expires_ms=max(seen.expires_ms, held.expires_ms),
         )
-    return replace(state, seen={**state.seen, arrived.group: seen})
+    noted = {**state.seen, arrived.group: seen}
+    if len(noted) > DEVICE_GROUPS_MAX:
+        others = [group for group in noted if group != state.group]
+        del noted[min(others, key=lambda group: noted[group].newest_ms)]
+    return replace(state, seen=noted)
 
 
 def _unreadable(state: DeviceGroup, arrived: ArrivedGroup, now_ms: int) -> Change:

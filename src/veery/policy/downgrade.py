@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TypeAlias
 
 from veery.policy.contact_keys import KeyCache
 from veery.protocol.constants import CONTACT_RECORD_TRUST_MS, RECORD_TIME_SLACK_S, SECOND_MS
@@ -143,7 +144,7 @@ class Withhold:
     reason: Reason
 
 
-Decision = SendPfs | SendLongTerm | Withhold
+Decision: TypeAlias = SendPfs | SendLongTerm | Withhold
 
 
 def decide(contact: ContactKeys, now_ms: int, *, user_content: bool = True, chosen: bool = False) -> Decision:

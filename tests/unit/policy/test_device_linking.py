@@ -12,7 +12,8 @@ from veery.policy import device_group, device_linking
 from veery.policy.device_group import DeviceGroupFault, Event
 from veery.policy.device_linking import PromptGone
 from veery.policy.device_membership import Membership
-from veery.protocol.devices import DeviceState, GroupId
+from veery.protocol.constants import LINK_PENDING_MAX
+from veery.protocol.devices import DeviceState, GroupId, link_request
 
 MINUTE = 60_000
 
@@ -186,6 +187,16 @@ def test_a_group_that_is_not_visible_cannot_be_asked() -> None:
     with pytest.raises(DeviceGroupFault) as caught:
         newcomer.ask(GroupId(bytes(8)), START_MS)
     assert caught.value.retry is Retry.LATER
+
+
+def test_a_flood_of_requests_is_bounded() -> None:
+    member, newcomer = asked(Swarm())
+    for number in range(300):
+        device = number.to_bytes(32, "big")
+        request = link_request.make(device, newcomer.state.own_record, member.account.ed25519_secret)
+        member.state = device_linking.receive_request(member.state, request, START_MS + MINUTE, START_MS)
+    assert prompts(member) == LINK_PENDING_MAX
+    assert len(member.state.rows) == LINK_PENDING_MAX + 1
 
 
 # -- replacing a device ----------------------------------------------------------------------------------------

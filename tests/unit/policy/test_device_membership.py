@@ -9,7 +9,8 @@ import pytest
 from tests.unit.policy.device_world import DAY, HOUR, START_MS, Device, Swarm, link, linked
 from veery.policy import device_group, device_membership
 from veery.policy.device_group import DeviceGroupFault, DeviceInfo, Event
-from veery.policy.device_membership import Membership
+from veery.policy.device_membership import ArrivedGroup, Membership
+from veery.protocol.constants import DEVICE_GROUPS_MAX
 from veery.protocol.devices import (
     AccountKeys,
     DeviceMalformed,
@@ -374,3 +375,34 @@ def test_the_link_key_is_that_of_the_newest_message() -> None:
         seen = stranger.state.seen[first.group]
         assert seen.link_key == active.keys.public.x25519
         assert (seen.newest_ms, seen.expires_ms) == (new.stored_ms, new.expires_ms)
+
+
+def test_groups_without_end_are_bounded_and_the_own_one_stays() -> None:
+    swarm = Swarm()
+    device = Device("first", swarm, first=True)
+    device.poll(START_MS)
+    for number in range(70):
+        arrived = ArrivedGroup(
+            group=GroupId(number.to_bytes(8, "big")),
+            link_key=bytes(32),
+            opened=None,
+            removes_us=False,
+            hash=str(number),
+            stored_ms=START_MS + HOUR + number,
+            expires_ms=START_MS + DAY,
+        )
+        device.apply(device_membership.receive(device.state, arrived, START_MS, device.random))
+    assert len(device.state.seen) == DEVICE_GROUPS_MAX
+    assert device.group in device.state.seen
+    device.fetch(START_MS + 2 * DAY)
+    assert len(device.state.seen) == DEVICE_GROUPS_MAX
+    device.state = device_membership.prune(device.state, START_MS + 2 * DAY, confirmed=True)
+    device.fetch(START_MS + 2 * DAY)
+    assert set(device.state.seen) == {device.group}
+
+
+def test_a_device_may_bring_its_id() -> None:
+    random = Device("any", Swarm()).random
+    state = device_group.generated(DeviceInfo(), START_MS, random, bytes([7]) * 32)
+    assert state.own_id == bytes([7]) * 32
+    assert state.registered
