@@ -19,7 +19,7 @@ from veery.fileserver.blobs import BlobStore, DiskBlobs
 from veery.fileserver.database import Database
 from veery.fileserver.endpoints import Endpoints
 from veery.fileserver.files import Files
-from veery.fileserver.listener import HttpListener
+from veery.fileserver.listener import FileListener
 from veery.fileserver.news import News
 from veery.fileserver.onion_door import OnionDoor, ServerKeys
 from veery.fileserver.settings import FileServerSettings
@@ -75,7 +75,7 @@ class FileServerService:
         self._endpoints = endpoints
         self._onion = OnionDoor(self.keys, endpoints.handle, randomness.random_bytes)
         body_max = max(ONION_BODY_MAX, settings.blob_max)
-        self._listener = HttpListener(self._answer, body_max=body_max, limits=settings.limits)
+        self._listener = FileListener(self._answer, body_max=body_max, limits=settings.limits)
 
     # -- life --------------------------------------------------------------------------------------------------
 
