@@ -9,9 +9,14 @@ again is younger, and comes from its owner besides.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Final
 
+from veery.protocol.constants import DAY_MS
 from veery.runtime.sqlite import Connection
+
+_ABSENT_MAX: Final = 100  # of one request, so that nobody fills the table with what never was
 
 SCHEMA = """
     CREATE TABLE deleted (
@@ -26,9 +31,15 @@ SCHEMA = """
 def remember(db: Connection, gone: Sequence[tuple[str, int, int]], now_ms: int) -> None:
     """Note deletions: (hash, timestamp, expiry) of each message. The time is not before the message's own."""
     db.executemany(
-        "INSERT OR REPLACE INTO deleted (hash, time, until) VALUES (?, ?, ?)",
+        "INSERT INTO deleted (hash, time, until) VALUES (?, ?, ?)"
+        " ON CONFLICT (hash) DO UPDATE SET time = excluded.time, until = max(until, excluded.until)",
         [(text, max(now_ms, timestamp), expiry) for text, timestamp, expiry in gone],
     )
+
+
+def remember_absent(db: Connection, hashes: Iterable[str], now_ms: int) -> None:
+    """Note for a while that some messages are not wanted that are not here: their stores may come late, as repairs."""
+    remember(db, [(text, 0, now_ms + DAY_MS) for text in islice(hashes, _ABSENT_MAX)], now_ms)
 
 
 def times(db: Connection, hashes: Sequence[str]) -> dict[str, int]:

@@ -231,7 +231,9 @@ def delete(db: Connection, account: bytes, hashes: Sequence[str], now_ms: int) -
         (account, json.dumps([*hashes])),
     ).fetchall()
     deleted.remember(db, rows, now_ms)
-    return sorted(str(row[0]) for row in rows)
+    found = {str(row[0]) for row in rows}
+    deleted.remember_absent(db, (each for each in hashes if each not in found), now_ms)
+    return sorted(found)
 
 
 def delete_where(

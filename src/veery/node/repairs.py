@@ -1,7 +1,8 @@
 """Requests that a member missed, repeated until it answers (05.5).
 
 A store is repeated as a pushed message, to which no limit of time applies, in the form that the message has by then:
-one that was deleted meanwhile is not sent. Other requests go in the same bytes. What is owed is on disk before the
+one that was deleted meanwhile is not sent. Other requests go in the same bytes, unless something newer contradicts them
+(`repair_rules`). What is owed is on disk before the
 client is answered, and goes out in the order in which it was missed. A member that left the list is waited for.
 
 The table is bounded. When it is full, the older half is given up, and the members concerned are owed everything
@@ -21,12 +22,14 @@ from veery.node import message_table as table
 from veery.node import replication_table as owed
 from veery.node.message_table import StoredMessage
 from veery.node.messages import MessageStore
+from veery.node.repair_rules import still_holds
 from veery.node.replication_table import RepairRow
 from veery.node.view import NodeView
 from veery.node.writes import Members
 from veery.policy.replication import repair_after, repair_given_up
 from veery.protocol.constants import NO_SWARM, REPAIR_TIMEOUT_MS, SECOND_MS
 from veery.protocol.storage_rpc.hashing import message_hash
+from veery.protocol.storage_rpc.parse import parse_forwarded
 from veery.protocol.storage_rpc.requests import Recursive, Store
 from veery.protocol.storage_rpc.write import write_forwarded
 from veery.protocol.swarm import push
@@ -191,6 +194,9 @@ class Repairs:
             done += rows
             return
         for row in rows:
+            if not self._is_wanted(row):
+                done.append(row)
+                continue
             try:
                 await self._ask(node, b"sn.storage_cc", row.method.encode(), row.body)
             except Unreachable:
@@ -198,6 +204,10 @@ class Repairs:
             except VeeryError as error:
                 log.debug("a repair was refused for good: %s", error.kind)
             done.append(row)
+
+    def _is_wanted(self, row: RepairRow) -> bool:
+        request = parse_forwarded(row.method, row.body)
+        return self._store.read(lambda db: still_holds(db, request, row.missed))
 
     def _as_they_are(self, rows: list[RepairRow]) -> list[push.PushedMessage]:
         """The messages of missed stores as they stand here now; those that are gone are left out."""

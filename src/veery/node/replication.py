@@ -2,7 +2,8 @@
 
 `policy.replication` decides; this shell sends, stores and remembers. What is owed to others is in the database, so that
 a restart goes on where it stopped. A node asks every member for a dump when it starts and when it joins a swarm: what
-it missed while it was down comes back in this way, also when the others were restarted meanwhile.
+it missed while it was down comes back in this way, also when the others were restarted meanwhile. It asks a member that
+joins as well, if they have not met since it started: such a member may come back with messages that nobody else has.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Replication:
         self._ticks_ms = ticks_ms
         self._on_batch = on_batch
         self._handshakes = Handshakes()
+        self._newcomers: set[bytes] = set()  # members that joined while we were here: they are owed everything
+        self._met: set[bytes] = set()  # all who answered since we started; others may have what we do not
         self._dumps: dict[tuple[bytes, int], Dump] = {}
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
@@ -126,11 +129,14 @@ class Replication:
         for change in changes(old, new, own):
             match change:
                 case ShakeHands(peer, want_dump):
-                    self._handshakes.begin(peer, want_dump=want_dump, now_ms=now)
+                    if not want_dump:
+                        self._newcomers.add(peer)
+                    self._handshakes.begin(peer, want_dump=want_dump or peer not in self._met, now_ms=now)
                 case PushMapped(peer, swarm):
                     self._spawn(self._begin_dump(peer, swarm))
         members = frozenset(node.ed25519 for node in self._view.others())
         self._handshakes.keep_only(members)
+        self._newcomers &= members
         active = {(node.ed25519, node.swarm_id) for node in after.active}
         for peer, swarm in [key for key in self._dumps if key not in active]:
             self._spawn(self._end_dump(peer, swarm))
@@ -206,9 +212,11 @@ class Replication:
         answer = await self._ask_ready(node, want_dump)
         if answer is None:
             return
-        self._handshakes.answered(peer)
-        if answer.version is None or (answer.version < DUMP_VERSION and not want_dump):
+        if answer.version is None or (answer.version < DUMP_VERSION and peer in self._newcomers):
             await self._begin_dump(peer, node.swarm_id)
+        self._newcomers.discard(peer)
+        self._met.add(peer)
+        self._handshakes.answered(peer)
 
     async def _ask_ready(self, node: ServiceNode, want_dump: bool) -> push.DataReady | None:
         """What a member says to a handshake; None when it is to be asked again."""
