@@ -207,7 +207,7 @@ _REMEDIES: Final = {
     "seeds": "Check the connection and the network file; other seeds can be named in it",
     "node pool": _CONNECTION,
     "guard": _CONNECTION,
-    "path": "Build new paths with `veery path new`; if that fails again, check the connection",
+    "path": "Build new paths with `veery path --new`; if that fails again, check the connection",
     "swarm": "Try again in a minute: the swarm may be changing",
     "store": "Try again in a minute; if it stays, the clock or the swarm is at fault",
     "retrieve": "Try again in a minute: the members of the swarm may not agree yet",
