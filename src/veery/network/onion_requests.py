@@ -27,12 +27,12 @@ from veery.policy.blame import (
 from veery.protocol.constants import ONION_PATH, ONION_REFUSAL_TEXT_MAX, ONION_REQUEST_TIMEOUT_S
 from veery.protocol.crypto import CryptoFailed, RandomBytes
 from veery.protocol.onion import (
-    Built,
     Destination,
     EncType,
     Hop,
     NodeDestination,
     NodeReply,
+    ReplyKey,
     ReplyMalformed,
     ServerDestination,
     ServerMessageMalformed,
@@ -51,7 +51,7 @@ _OK: Final = 200
 _SUCCESS: Final = range(200, 300)
 
 ReplyT = TypeVar("ReplyT", NodeReply, ServerReply)
-Reader: TypeAlias = Callable[[TransportAnswer, Built], tuple[Outcome, ReplyT | None]]
+Reader: TypeAlias = Callable[[bytes, ReplyKey], tuple[Outcome, ReplyT]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,12 @@ class OnionRequester:
             return RequestTimeout(), None
         except AnswerTooLarge:  # the guard or the destination: nobody can tell
             return Undecryptable(), None
-        return read(answer, built)
+        if answer.status != _OK:
+            return clear_refusal(answer), None
+        try:
+            return read(answer.body, built.reply_key)
+        except (CryptoFailed, ReplyMalformed, ServerMessageMalformed):
+            return Undecryptable(), None
 
 
 def clear_refusal(answer: TransportAnswer) -> PathError:
@@ -142,25 +147,15 @@ def clear_refusal(answer: TransportAnswer) -> PathError:
     return PathError(answer.status, _clipped(answer.body.decode("utf-8", "replace")))
 
 
-def _node_reply(answer: TransportAnswer, built: Built) -> tuple[Outcome, NodeReply | None]:
-    if answer.status != _OK:
-        return clear_refusal(answer), None
-    try:
-        reply = open_reply(answer.body, built.reply_key)
-    except (CryptoFailed, ReplyMalformed):
-        return Undecryptable(), None
+def _node_reply(sealed: bytes, key: ReplyKey) -> tuple[Outcome, NodeReply]:
+    reply = open_reply(sealed, key)
     if reply.status in _SUCCESS:
         return Answered(), reply
     return DestinationError(reply.status, _text(reply.body)), reply
 
 
-def _server_reply(answer: TransportAnswer, built: Built) -> tuple[Outcome, ServerReply | None]:
-    if answer.status != _OK:
-        return clear_refusal(answer), None
-    try:
-        reply = open_v4_reply(answer.body, built.reply_key)
-    except (CryptoFailed, ServerMessageMalformed):
-        return Undecryptable(), None
+def _server_reply(sealed: bytes, key: ReplyKey) -> tuple[Outcome, ServerReply]:
+    reply = open_v4_reply(sealed, key)
     if reply.code in _SUCCESS:
         return Answered(), reply
     return DestinationError(reply.code, _clipped(reply.body.decode("utf-8", "replace")), server=True), reply
