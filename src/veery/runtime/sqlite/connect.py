@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,17 +77,7 @@ def open_plain(path: Path, options: Options | None = None) -> Connection:
     Raises NotADatabase, DatabaseDenied, DatabaseLocked, DatabaseCorrupt, and the leaves of FileFault.
     """
     options = Options() if options is None else options
-    _create_private(path, options)
-    with mapped():
-        connection = sqlite3.connect(
-            _uri(path, options),
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=_STATEMENT_CACHE,
-            timeout=options.busy_timeout_ms / 1000,
-        )
-    return _prepared(connection, (), options)
+    return _prepared(_connected(sqlite3.connect, path, options), (), options)
 
 
 def open_encrypted(path: Path, key: Secret, options: Options | None = None) -> Connection:
@@ -100,16 +90,7 @@ def open_encrypted(path: Path, key: Secret, options: Options | None = None) -> C
     if len(key) != RAW_KEY_SIZE:
         raise DatabaseFault(f"a raw key has {RAW_KEY_SIZE} bytes, not {len(key)}", kind="runtime.database.key")
     options = Options() if options is None else options
-    _create_private(path, options)
-    with mapped():
-        connection = sqlcipher.connect(
-            _uri(path, options),
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=_STATEMENT_CACHE,
-            timeout=options.busy_timeout_ms / 1000,
-        )
+    connection = _connected(sqlcipher.connect, path, options)
     unlock = f"PRAGMA key = \"x'{key.reveal().hex()}'\""
     # The engine's own log goes to standard error; a wrong key is an error of ours, not a line on a screen.
     return _prepared(connection, ("PRAGMA cipher_log_level = NONE", unlock), options)
@@ -131,6 +112,20 @@ def transaction(connection: Connection) -> Iterator[Connection]:
 
 def _uri(path: Path, options: Options) -> str:
     return f"file:{quote(str(path.absolute()))}?mode={'ro' if options.read_only else 'rw'}"
+
+
+def _connected(connect: Callable[..., Connection], path: Path, options: Options) -> Connection:
+    """The same with both engines, whose `connect` takes the same arguments."""
+    _create_private(path, options)
+    with mapped():
+        return connect(
+            _uri(path, options),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENT_CACHE,
+            timeout=options.busy_timeout_ms / 1000,
+        )
 
 
 def _create_private(path: Path, options: Options) -> None:
