@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.vectors.harness import Case, topic
+from tests.vectors.harness import Case, Check, topic
 from tests.vectors.topics.bt import value_of
 from veery.errors import ProtocolError
 from veery.protocol import bt, crypto
@@ -59,6 +59,15 @@ def dict_of(written: Any) -> Data:
     return found
 
 
+def refused_or_checked(check: Check, inputs: Case, expected: Case) -> None:
+    """Run a check; where the case says so, an error of the protocol must end it."""
+    if expected.get("error"):
+        with pytest.raises(ProtocolError):
+            check(inputs, expected)
+    else:
+        check(inputs, expected)
+
+
 def account_of(inputs: Case) -> Account:
     return Account.from_seed(bytes.fromhex(inputs["ed25519_seed"]))
 
@@ -85,11 +94,7 @@ def config_crypto(inputs: Case, expected: Case) -> None:
         "wrap": _wrap,
         "unwrap": _unwrap,
     }[inputs["op"]]
-    if expected.get("error"):
-        with pytest.raises(ProtocolError):
-            check(inputs, expected)
-    else:
-        check(inputs, expected)
+    refused_or_checked(check, inputs, expected)
 
 
 def _encrypt(inputs: Case, expected: Case) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pytest
-
 from tests.vectors.harness import Case, topic
 from tests.vectors.topics.bt import value_of
-from tests.vectors.topics.config import NOW_MS, account_of, arrived, dict_of, encoded_diff, object_of
-from veery.errors import ProtocolError
+from tests.vectors.topics.config import (
+    NOW_MS,
+    account_of,
+    arrived,
+    dict_of,
+    encoded_diff,
+    object_of,
+    refused_or_checked,
+)
 from veery.protocol import bt
 from veery.protocol.account import AccountId
 from veery.protocol.config import (
@@ -38,11 +43,7 @@ def config_types(inputs: Case, expected: Case) -> None:
         "canonical_community_url": _canonical,
         "parse_community_url": _full_url,
     }[inputs["op"]]
-    if expected.get("error"):
-        with pytest.raises(ProtocolError):
-            check(inputs, expected)
-    else:
-        check(inputs, expected)
+    refused_or_checked(check, inputs, expected)
 
 
 # -- pushes ----------------------------------------------------------------------------------------------------
