@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from veery.errors import RuntimeFault
@@ -118,7 +119,7 @@ class Files:
         while found := self._database.read(lambda db: table.expired(db, self._clock.now_ms(), _SWEEP_FILES)):
             async with self._locks.hold(found):
                 now_ms = self._clock.now_ms()
-                gone = await self._database.write(lambda db: table.remove_expired(db, found, now_ms))  # noqa: B023
+                gone = await self._database.write(partial(table.remove_expired, file_ids=found, now_ms=now_ms))
                 self._used -= sum(file.size for file in gone)
                 await self._blobs.remove([FileId(file.id) for file in gone])
             removed += len(gone)

@@ -97,7 +97,7 @@ class QueueSocket:
             self._socket.close(linger=int(linger_s * 1000))
 
     def _again(self) -> None:
-        if not self._scheduled and not self.closed and self._socket.getsockopt(_EVENTS) & _READABLE:  # type: ignore[operator]
+        if not self._scheduled and not self.closed and int(self._socket.getsockopt(_EVENTS)) & _READABLE:
             self._scheduled = True
             self._loop.call_soon(self._drain)
 

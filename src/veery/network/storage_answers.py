@@ -20,7 +20,7 @@ from veery.protocol.onion import NodeReply
 from veery.protocol.storage_rpc.answers import RecursiveAnswer
 from veery.protocol.storage_rpc.errors import AnswerMalformed, Plain
 from veery.protocol.storage_rpc.hashing import message_hash
-from veery.protocol.storage_rpc.members import MemberFailure, verify_result
+from veery.protocol.storage_rpc.members import MemberFailure, MemberResult, verify_result
 from veery.protocol.storage_rpc.meta import Batch
 from veery.protocol.storage_rpc.meta import Sequence as InSequence
 from veery.protocol.storage_rpc.read_answers import read_answer, read_retrieve
@@ -118,11 +118,11 @@ def _true_results(request: Recursive, body: Body) -> Body:
     return {**body, "swarm": {**left, **{key.hex(): failure for key in forged}}}
 
 
-def _holds(request: Recursive, key: bytes, result: object) -> bool:
+def _holds(request: Recursive, key: bytes, result: MemberResult) -> bool:
     if isinstance(result, MemberFailure):
         return True
     try:
-        verify_result(request, result, key)  # type: ignore[arg-type]
+        verify_result(request, result, key)
     except CryptoFailed:
         return False
     return True

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from veery.node.outcome import Outcome
 from veery.node.view import NodeView
 from veery.protocol.storage_rpc.answers import OxendAnswer
+from veery.protocol.storage_rpc.errors import Plain
 from veery.protocol.swarm.node_json import FieldsMalformed, asked_fields, write_nodes
 
 
@@ -38,9 +39,10 @@ class ChainQuestions:
         if type(limit) is not int or not isinstance(active_only, bool):
             return Outcome(400, "`limit` must be an integer and `active_only` true or false")
         nodes = () if snapshot is None else snapshot.nodes
-        states = write_nodes(
+        listed = write_nodes(
             nodes, randbelow=self._randbelow, fields=fields, active_only=active_only, limit=max(0, limit)
         )
+        states: list[Plain] = [*listed]
         block_hash = "" if snapshot is None else snapshot.block_hash.hex()
         return self._answer(
             {
@@ -53,6 +55,6 @@ class ChainQuestions:
             }
         )
 
-    def _answer(self, result: dict[str, object]) -> Outcome:
-        answer = OxendAnswer(result=result, t=self._view.now_ms(), hf=self._view.hardfork)  # type: ignore[arg-type]
+    def _answer(self, result: dict[str, Plain]) -> Outcome:
+        answer = OxendAnswer(result=result, t=self._view.now_ms(), hf=self._view.hardfork)
         return Outcome(200, answer.body())

@@ -13,6 +13,7 @@ import logging
 import os
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -299,7 +300,7 @@ class Node:
         removed = _SWEEP_ROWS
         while removed == _SWEEP_ROWS:
             now = self.clock.now_ms()
-            removed = await self.store.write(lambda db: table.remove_expired(db, now, _SWEEP_ROWS))  # noqa: B023
+            removed = await self.store.write(partial(table.remove_expired, now_ms=now, most=_SWEEP_ROWS))
             self.metrics.expired.inc(removed)
         await self.store.write(lambda db: deleted.forget(db, self.clock.now_ms(), _DELETED_MAX))
         seen = self._owners_seen

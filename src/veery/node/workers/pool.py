@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -99,7 +100,7 @@ class WorkerPool:
         self._port = int(self._held.getsockname()[1])
         ready = [asyncio.Event() for _ in range(count)]
         for number, event in enumerate(ready):
-            background.start(f"worker {number}", lambda event=event: self._one(event))  # type: ignore[misc]
+            background.start(f"worker {number}", partial(self._one, event))
         try:
             async with asyncio.timeout(_START_S):
                 for event in ready:
