@@ -26,8 +26,8 @@ from veery.protocol.constants import (
     PERSON_GROUP_REMOVED,
 )
 from veery.protocol.crypto import Encapsulate, RandomBytes
-from veery.protocol.devices import group_id, payload, slots
-from veery.protocol.devices.faults import DeviceMalformed, reading, verifying
+from veery.protocol.devices import group_id, payload, signed, slots
+from veery.protocol.devices.faults import DeviceMalformed, reading
 from veery.protocol.devices.group_id import GroupId
 from veery.protocol.devices.keys import HybridKeys, HybridPublic
 from veery.protocol.devices.payload import Payload
@@ -106,7 +106,7 @@ def seal(
     removals = _removals(content, root_seed, filled.ephemeral, random)
     if removals:
         fields[b"k"] = bt_raw.string(removals)
-    data = bt_raw.encode(fields, (b"~", lambda signed: crypto.ed25519_sign(ed25519_secret.reveal(), signed)))
+    data = signed.encode(fields, ed25519_secret)
     if len(data) > DATA_MAX:
         raise Misuse("the group has too many devices for one message", kind="devices.group.too_large")
     return data
@@ -120,13 +120,7 @@ def parse(data: bytes, ed25519_public: bytes) -> GroupMessage:
     if len(data) > DATA_MAX:
         raise DeviceMalformed("the group message is too long", kind=_KIND)
     with reading(_KIND):
-        fields = bt_raw.read(data)
-        with verifying(f"{_KIND}.signature"):
-            bt_raw.verify(
-                fields, b"~", lambda signed, signature: crypto.ed25519_verify(ed25519_public, signed, signature)
-            )
-        if fields.string(b"") != TYPE:
-            raise BtMalformed("the type is not G", kind="protocol.bt.type")
+        fields = signed.read(data, ed25519_public, _KIND, TYPE)
         encrypted_id = fields.string(b"@", GROUP_ID_SIZE) if b"@" in fields else None
         link_key = fields.string(b"X", KEY_SIZE) if b"X" in fields else None
         if encrypted_id is not None and link_key is None:

@@ -29,9 +29,9 @@ from veery.protocol.constants import (
     V2_INDICATOR_SIZE,
 )
 from veery.protocol.crypto import CryptoFailed, RandomBytes
-from veery.protocol.devices import emoji, record
+from veery.protocol.devices import emoji, record, signed
 from veery.protocol.devices.emoji import EmojiString
-from veery.protocol.devices.faults import DeviceMalformed, DeviceRefused, reading, verifying
+from veery.protocol.devices.faults import DeviceMalformed, DeviceRefused, reading
 from veery.protocol.devices.keys import HybridKeys
 from veery.protocol.devices.record import DeviceRecord
 from veery.secret import Secret
@@ -65,7 +65,7 @@ class EarlierRequest:
 def make(device: bytes, record: DeviceRecord, ed25519_secret: Secret) -> LinkRequest:
     """Sign a request. record: that of the asking device, with its current keys; ed25519_secret: of the account."""
     fields = {b"I": bt_raw.string(device), b"i": record.raw}
-    plaintext = bt_raw.encode(fields, (b"~", lambda signed: crypto.ed25519_sign(ed25519_secret.reveal(), signed)))
+    plaintext = signed.encode(fields, ed25519_secret)
     return LinkRequest(device, record, plaintext)
 
 
@@ -102,11 +102,7 @@ def open(data: bytes, account: Account, held: Iterable[HybridKeys]) -> LinkReque
     if plaintext is None:
         return None
     with reading(_KIND):
-        inner = bt_raw.read(plaintext)
-        with verifying(f"{_KIND}.signature"):
-            bt_raw.verify(
-                inner, b"~", lambda signed, signature: crypto.ed25519_verify(account.ed25519_public, signed, signature)
-            )
+        inner = signed.read(plaintext, account.ed25519_public, _KIND)
         return LinkRequest(inner.string(b"I", DEVICE_ID_SIZE), record.parse(inner.dict(b"i")), plaintext)
 
 

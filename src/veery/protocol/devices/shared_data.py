@@ -13,10 +13,10 @@ from collections.abc import Iterable
 
 from veery.errors import Misuse
 from veery.protocol import bt, bt_raw, crypto
-from veery.protocol.bt import BtMalformed
 from veery.protocol.constants import DATA_MAX, KEY_SIZE, PERSON_SHARED_DATA, SHARED_DATA_STEP
 from veery.protocol.crypto import CryptoFailed, RandomBytes
-from veery.protocol.devices.faults import DeviceMalformed, reading, verifying
+from veery.protocol.devices import signed
+from veery.protocol.devices.faults import DeviceMalformed, reading
 from veery.secret import Secret
 
 TYPE = b"V"
@@ -39,7 +39,7 @@ def seal(
         b"A": bt_raw.string(label),
         b"d": bt_raw.string(crypto.xchacha_encrypt(key, nonce, padded)),
     }
-    data = bt_raw.encode(fields, (b"~", lambda signed: crypto.ed25519_sign(ed25519_secret.reveal(), signed)))
+    data = signed.encode(fields, ed25519_secret)
     if len(data) > DATA_MAX:
         raise Misuse("the shared data is too long for one message", kind=_KIND)
     return data
@@ -53,13 +53,7 @@ def open(data: bytes, ed25519_public: bytes, account_seeds: Iterable[Secret]) ->
     if len(data) > DATA_MAX:
         raise DeviceMalformed("the shared data is too long", kind=_KIND)
     with reading(_KIND):
-        fields = bt_raw.read(data)
-        with verifying(f"{_KIND}.signature"):
-            bt_raw.verify(
-                fields, b"~", lambda signed, signature: crypto.ed25519_verify(ed25519_public, signed, signature)
-            )
-        if fields.string(b"") != TYPE:
-            raise BtMalformed("the type is not V", kind="protocol.bt.type")
+        fields = signed.read(data, ed25519_public, _KIND, TYPE)
         label, sealed = fields.string(b"A", KEY_SIZE), fields.string(b"d")
     for seed in account_seeds:
         key, nonce = _key(seed, label)
