@@ -69,12 +69,38 @@ def test_init_overwrites_nothing(home: Home) -> None:
 
 def test_node_init_names_the_network_by_its_whole_path(home: Home) -> None:
     file = home.network()
-    done = home.veery("node", "init", "--network", str(file), "--host", "0.0.0.0", "--json")
+    done = home.veery("node", "init", "--network", str(file), "--host", "0.0.0.0", "--public-ip", "192.0.2.1", "--json")
     assert done.code == 0, done.err
     settings = load(NODE.schema, file=Path(done.record["config"])).values
     assert settings.network == str(file)
     assert settings.listen.host == "0.0.0.0"
     assert len(done.record["ed25519"]) == len(done.record["x25519"]) == 64
+
+
+def test_init_wants_an_address_that_others_can_use(home: Home) -> None:
+    seed = home.veery("seed", "init", "--network", "example", "--host", "0.0.0.0")
+    assert (seed.code, seed.err) == (
+        2,
+        "veery: Others cannot reach the seed at 0.0.0.0."
+        " Give the address that they use, as in --url https://203.0.113.5:8017.\n",
+    )
+    node = home.veery("node", "init", "--network", str(home.network()), "--host", "0.0.0.0")
+    assert (node.code, node.err) == (
+        2,
+        "veery: Others cannot reach the node at 0.0.0.0."
+        " Give the address that they use, as in --public-ip 203.0.113.7.\n",
+    )
+    assert not list(home.path.rglob("seed.toml")) + list(home.path.rglob("node.toml"))
+
+
+def test_init_writes_the_file_that_config_names(home: Home) -> None:
+    config, directory = home.path / "a.toml", home.path / "a"
+    places = ["--config", str(config), "--directory", str(directory)]
+    done = home.veery("seed", "init", "--network", "example", *places)
+    assert done.code == 0, done.err
+    assert load(SEED.schema, file=config).values.network == "example"
+    assert (directory / "network.toml").exists()
+    assert f"`veery seed run --config {config} --directory {directory}`" in done.err
 
 
 def test_settings_errors_name_the_place(home: Home) -> None:
@@ -151,6 +177,7 @@ def test_a_seed_and_a_node(home: Home, tmp_path: Path) -> None:
             "network",
             "address",
             "port",
+            "https_port",
             "url",
             "writes",
             "ed25519",

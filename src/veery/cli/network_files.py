@@ -51,6 +51,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_wildcard(host: str) -> bool:
+    """Whether an address to listen on stands for all addresses of this machine, so that nobody can call it."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def network_text(named: str, proxy: Proxy | None, console: Console) -> str:
     """The text of a network file, or of one that a seed's URL leads to. Raises NetworkFileWrong, RegistryError."""
     if is_url(named):

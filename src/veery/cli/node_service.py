@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from veery.cli.command import Exit
+from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
-from veery.cli.network_files import is_url, network_of
+from veery.cli.network_files import is_url, is_wildcard, network_of
 from veery.cli.running import run_coroutine
 from veery.cli.service import (
     Announced,
@@ -19,6 +19,7 @@ from veery.cli.service import (
     data_directory,
     load_settings,
     new_settings,
+    run_line,
     run_service,
     running,
     write_settings,
@@ -48,6 +49,7 @@ _HEALTH_MAX: Final = 65_536  # bytes of an answer
 def init(options: Namespace, console: Console) -> int:
     """Write settings and keys."""
     settings = new_settings(ROLE, options)
+    _check_address(settings)
     if not is_url(settings.network):
         options.network = str(Path(settings.network).expanduser().absolute())
     network_of(settings.network)
@@ -72,13 +74,14 @@ def init(options: Namespace, console: Console) -> int:
             ("Key (X25519)", told["x25519"]),
         ]
     )
-    console.talk("Next: start it with `veery node run`.")
+    console.talk(f"Next: start it with `{run_line(ROLE, options)}`.")
     return Exit.DONE
 
 
 def run(options: Namespace, console: Console) -> int:
     """Run the node until it is told to stop."""
     settings = load_settings(ROLE, options).values
+    _check_address(settings)
     if settings.listen.metrics_port is None:  # `veery node status` asks there
         settings = replace(settings, listen=replace(settings.listen, metrics_port=0))
     directory = private_directory(data_directory(ROLE, options))
@@ -109,6 +112,15 @@ def run(options: Namespace, console: Console) -> int:
         console.flush()
 
     return run_service(console, Announced(node, directory, facts, tell), log_json=options.log_json)
+
+
+def _check_address(settings: NodeSettings) -> None:
+    listen = settings.listen
+    if listen.public_ip is None and is_wildcard(listen.host):
+        raise UsageWrong(
+            f"Others cannot reach the node at {listen.host}",
+            remedy="Give the address that they use, as in --public-ip 203.0.113.7",
+        )
 
 
 def status(options: Namespace, console: Console) -> int:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from veery.cli.command import Exit
+from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
-from veery.cli.network_files import is_loopback, seed_network_text
+from veery.cli.network_files import is_loopback, is_wildcard, seed_network_text
 from veery.cli.running import run_coroutine
 from veery.cli.service import (
     Announced,
@@ -21,6 +21,7 @@ from veery.cli.service import (
     data_directory,
     load_settings,
     new_settings,
+    run_line,
     run_service,
     running,
     write_settings,
@@ -60,6 +61,11 @@ ROLE: Final = Role("seed", SeedFile, {"network": "network", "host": "host", "por
 def init(options: Namespace, console: Console) -> int:
     """Write settings, keys and network file."""
     settings = new_settings(ROLE, options)
+    if is_wildcard(settings.host) and settings.leader is None and not options.url:
+        raise UsageWrong(
+            f"Others cannot reach the seed at {settings.host}",
+            remedy=f"Give the address that they use, as in --url https://203.0.113.5:{settings.port}",
+        )
     directory = private_directory(data_directory(ROLE, options))
     file = write_settings(ROLE, options)
     key = _public_key(directory)
@@ -84,7 +90,7 @@ def init(options: Namespace, console: Console) -> int:
             ("Network file", "none: its address is not known before it runs" if network is None else str(network)),
         ]
     )
-    console.talk("Next: start it with `veery seed run`, and give the network file to nodes and clients.")
+    console.talk(f"Next: start it with `{run_line(ROLE, options)}`, and give the network file to nodes and clients.")
     return Exit.DONE
 
 
@@ -102,6 +108,7 @@ def run(options: Namespace, console: Console) -> int:
             "network": settings.network,
             "address": settings.host,
             "port": server.port,
+            "https_port": server.port,  # the name that a node's line and the lab have for it
             "url": server.url,
             "writes": server.seed.writes,
             "ed25519": server.seed.key.hex(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import socket
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -28,7 +29,14 @@ from veery.runtime.paths import directories, private_directory, read_bounded, wr
 from veery.runtime.settings import Loaded, load, write_commented_toml
 
 T = TypeVar("T")
-NOT_SETTINGS = ("VEERY_HOME", "VEERY_VECTORS", "VEERY_PROFILE", "VEERY_PROXY", "VEERY_PASSPHRASE_FILE")
+NOT_SETTINGS = (
+    "VEERY_HOME",
+    "VEERY_VECTORS",
+    "VEERY_PROFILE",
+    "VEERY_PROXY",
+    "VEERY_PASSPHRASE_FILE",
+    "VEERY_NEW_PASSPHRASE_FILE",
+)
 RUN_FILE = "run.json"
 _RUN_FILE_MAX = 65_536  # bytes
 _LINE_MAX = 4_096  # bytes that a supervisor reads at once
@@ -125,6 +133,12 @@ def settings_file(role: Role[T], options: Namespace) -> Path:
 def data_directory(role: Role[T], options: Namespace) -> Path:
     """Where the service keeps its keys and data."""
     return Path(options.directory).expanduser().absolute() if options.directory else role.directory
+
+
+def run_line(role: Role[T], options: Namespace) -> str:
+    """The command that runs what `init` has just made."""
+    places = [f"--{name} {shlex.quote(given)}" for name in ("config", "directory") if (given := getattr(options, name))]
+    return " ".join([f"veery {role.name} run", *places])
 
 
 def flags_of(role: Role[T], options: Namespace) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
@@ -83,7 +84,13 @@ class SeedCaller:
         except (aiohttp.ClientError, ProxyError, OSError) as error:
             if _is_pin(error):
                 raise SeedNotPinned(f"The seed {self.name} shows another certificate than the pinned one") from error
-            raise SeedUnreachable(f"The seed {self.name} cannot be reached ({type(error).__name__})") from error
+            if isinstance(error, aiohttp.ClientConnectorCertificateError):
+                raise SeedUnreachable(
+                    f"The seed {self.name} shows a certificate that no known authority has signed",
+                    kind="registry.seed.certificate",
+                    remedy="Name a network file instead, which pins the certificate",
+                ) from error
+            raise SeedUnreachable(f"The seed {self.name} cannot be reached{_reason(error)}") from error
         return self._result(body)
 
     @property
@@ -127,6 +134,15 @@ def _context(entry: SeedEntry) -> ssl.SSLContext | bool:
     if entry.certificate_sha256 is not None:
         return pinned_context(certificates=[entry.certificate_sha256])
     return verifying_context() if entry.url.startswith("https:") else True
+
+
+def _reason(error: Exception) -> str:
+    """Why a connection failed, as far as people can use it: the system's words, or nothing."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return ": there is no such host name"
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    text = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else ""
+    return f": {text.lower()}" if text else ""
 
 
 def _is_pin(error: BaseException | None) -> bool:
