@@ -156,13 +156,16 @@ class Member:
             self.replication.list_changed(before, after)
 
     def owes(self) -> int:
-        return self.replication.owing + self.store.read(owed.count_repairs)
+        """What it still has to do for members that are in the list."""
+        waiting = self.store.read(owed.peers_to_repair)
+        return self.replication.owing + sum(node.ed25519 in waiting for node in self.view.others())
 
     # -- clients -----------------------------------------------------------------------------------------------
 
     async def ask_as_client(self, method: str, params: Json) -> tuple[int, Any]:
         outcome = await self.dispatcher.from_json(json.dumps({"method": method, "params": params}).encode())
-        return outcome.code, outcome.body
+        body = outcome.encoded()
+        return outcome.code, json.loads(body) if isinstance(outcome.body, dict) else body.decode()
 
     def holds(self) -> dict[str, StoredMessage]:
         """All messages in the database by hash."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 
 from tests.faults.memory_swarm import DAY, Swarm, begin, failed, put
@@ -74,6 +75,54 @@ async def test_a_message_that_is_stored_again_after_its_deletion_is_repaired(swa
     await c.start()
     await swarm.settle()
     assert [member.holds().keys() for member in (a, b, c)] == [{name}] * 3
+
+
+async def test_a_deletion_is_not_repeated_against_a_newer_store(swarm: Swarm) -> None:
+    """The member missed the deletion, and has what its owner stored again since: the repetition must not take it."""
+    a, b, c = await begin(swarm, (1, 2, 3))
+    who = Someone.new()
+    name = await put(a, who, b"twice")
+    swarm.cut.add(3)
+    assert (await a.ask_as_client("delete", hand.delete(who, [name])))[0] == 200
+    assert (await a.ask_as_client("delete_all", hand.delete_all(who, 2, at=swarm.now_ms)))[0] == 200
+    swarm.cut.clear()
+    swarm.advance(1000)
+    assert await put(b, who, b"twice") == name
+    other = await put(b, who, b"newer", 2)
+    await swarm.settle()
+    for member in (a, b, c):
+        assert member.holds().keys() == {name, other}
+
+
+async def test_a_new_life_is_not_repeated_against_a_newer_one(swarm: Swarm) -> None:
+    a, b, c = await begin(swarm, (1, 2, 3))
+    who = Someone.new()
+    name = await put(a, who, b"x")
+    swarm.cut.add(3)
+    at = swarm.now_ms
+    assert (await a.ask_as_client("expire", hand.expire(who, [name], at + DAY // 2)))[0] == 200
+    assert (await a.ask_as_client("expire_all", hand.expire_all(who, at + DAY // 3)))[0] == 200
+    swarm.cut.clear()
+    assert (await b.ask_as_client("expire", hand.expire(who, [name], at + 9 * DAY)))[0] == 200
+    await swarm.settle()
+    assert [member.holds()[name].expiry for member in (a, b, c)] == [at + 9 * DAY] * 3
+
+
+async def test_revocations_are_repeated_in_their_order(swarm: Swarm) -> None:
+    a, b = await begin(swarm, (1, 2))
+    group = Someone.new(group=True)
+    tokens = [bytes((3, 3, 0, 0)) + os.urandom(32) for _ in range(2)]
+    swarm.cut.add(2)
+    assert (await a.ask_as_client("revoke_subaccount", hand.revoke(group, tokens, at=swarm.now_ms)))[0] == 200
+    params = hand.revoke(group, tokens[:1], undo=True, at=swarm.now_ms)
+    assert (await a.ask_as_client("unrevoke_subaccount", params))[0] == 200
+    swarm.cut.clear()
+    swarm.advance(16_000)
+    await swarm.settle()
+    for member in (a, b):
+        code, body = await member.ask_as_client("revoked_subaccounts", hand.revoked(group, at=swarm.now_ms))
+        assert code == 200
+        assert [base64.b64decode(each) for each in body["revoked_subaccounts"]] == tokens[1:]
 
 
 async def test_a_member_that_left_the_list_gets_everything_when_it_comes_back(swarm: Swarm) -> None:
