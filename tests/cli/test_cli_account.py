@@ -188,6 +188,46 @@ def test_the_way_in_can_be_changed(home: Home) -> None:
     assert home.veery("account", "show", "--json").record["account_id"] == told["account_id"]
 
 
+def test_a_passphrase_takes_the_place_of_a_key_file(home: Home) -> None:
+    told = create(home, "--no-passphrase")
+    key = home.path / "data" / "profiles" / "default" / "key"
+    assert key.exists()
+    asked = home.veery("account", "passphrase")
+    assert asked.code == 1
+    assert asked.err == (
+        "veery: A passphrase is needed, and there is no terminal to ask for it. Set VEERY_NEW_PASSPHRASE_FILE to a"
+        " file that holds it; or choose --no-passphrase or --keyring.\n"
+    )
+    env = passphrase_file(home, "new one")
+    done = home.veery("account", "passphrase", env={"VEERY_NEW_PASSPHRASE_FILE": env["VEERY_PASSPHRASE_FILE"]})
+    assert (done.code, done.out) == (0, "")
+    assert done.err == (
+        "This profile opens with its passphrase alone. If it is forgotten, restore the account into a new profile.\n"
+    )
+    assert not key.exists()
+    assert home.veery("account", "show", "--json", env=env).record["account_id"] == told["account_id"]
+
+
+def test_a_keyring_that_refuses_leaves_no_profile(home: Home) -> None:
+    env = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring", "HOME": str(home.path)}
+    done = home.veery("account", "create", "--network", str(home.network()), "--keyring", "--json", env=env)
+    assert done.code == 1
+    assert done.error["kind"].startswith("store.keyring")
+    assert home.veery("account", "list", "--json").records == []
+    again = home.veery("account", "create", "--network", str(home.network()), "--no-passphrase", "--json")
+    assert again.code == 0, again.err
+
+
+def test_a_damaged_profile_does_not_hide_the_others(home: Home) -> None:
+    create(home, "--no-passphrase")
+    create(home, "--no-passphrase", "--profile", "broken")
+    (home.path / "data" / "profiles" / "broken" / "store.json").write_text("{")
+    rows = {row["profile"]: row["unlock"] for row in home.veery("account", "list", "--json").records}
+    assert rows == {"broken": "nothing: store.json is damaged", "default": "key file"}
+    shown = home.veery("account", "show", "--profile", "broken")
+    assert shown.err.startswith("veery: store.json is damaged. Put a copy of store.json back from a backup")
+
+
 def test_codes_to_scan(home: Home) -> None:
     create(home, "--no-passphrase")
     lines = home.veery("account", "show", "--qr").out.splitlines()

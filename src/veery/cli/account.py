@@ -28,7 +28,8 @@ account: show it to nobody."""
 _LIST: Final = """\
 List the profiles of this machine and what opens each of them. No passphrase is needed."""
 _CHANGE: Final = """\
-Change what opens the profile: another passphrase, a key file (--no-passphrase) or the desktop's keyring (--keyring).
+Change what opens the profile: another passphrase (asked for, or read from the file that VEERY_NEW_PASSPHRASE_FILE
+names), a key file (--no-passphrase) or the desktop's keyring (--keyring).
 The account and its messages stay as they are."""
 _CREATE_EXAMPLE: Final = "veery account create --name Alice --network network.toml"
 

@@ -14,7 +14,7 @@ from veery.cli.local import own_account
 from veery.cli.network_files import network_text
 from veery.cli.profiles import HEADER_NAME, existing_profile, profile_directory
 from veery.cli.running import run_coroutine
-from veery.cli.unlock import asked_twice, explain, has_terminal, new_unlock, unlock_of, way_of
+from veery.cli.unlock import explain, has_terminal, new_unlock, replacement, unlock_of, way_of
 from veery.client.profile import create as create_profile
 from veery.client.profile import restore as restore_profile
 from veery.errors import StoreError
@@ -23,7 +23,7 @@ from veery.protocol.account import Account, display_name
 from veery.protocol.constants import RECOVERY_WORDS
 from veery.runtime.randomness import random_bytes
 from veery.store.header import rewrap
-from veery.store.keys import Unlock
+from veery.store.keys import KeyFile, Unlock
 
 DEFAULT_NAME: Final = "Anonymous"
 _INPUT_MAX: Final = 4_096  # characters of what should be 13 words
@@ -70,8 +70,10 @@ def change_passphrase(options: Namespace, console: Console) -> int:
     directory = existing_profile(options)
     old = unlock_of(directory, console)
     own_account(directory, old)  # a wrong passphrase shows before a new one is asked for
-    new = _replacement(options, console, directory)
+    new = replacement(options, console, directory)
     rewrap(directory, old, new, random_bytes)
+    if isinstance(old, KeyFile) and not isinstance(new, KeyFile):
+        old.path.unlink(missing_ok=True)  # it opens nothing any more, but the old header in a backup
     if console.as_json:
         console.record({"profile": options.profile, "unlock": way_of(new)})
     else:
@@ -112,13 +114,6 @@ def _read_words(console: Console) -> str:
     while len(words) < RECOVERY_WORDS and (line := sys.stdin.readline(_INPUT_MAX)).strip():
         words += line.split()
     return " ".join(words)
-
-
-def _replacement(options: Namespace, console: Console, directory: Path) -> Unlock:
-    """The new way in. The old passphrase came from the file, if there is one, so the new one is asked for."""
-    if options.keyring or options.no_passphrase:
-        return new_unlock(options, console, directory)
-    return asked_twice(console)
 
 
 def _told(options: Namespace, account: Account, name: str, unlock: Unlock) -> dict[str, object]:

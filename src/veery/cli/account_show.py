@@ -68,10 +68,14 @@ def show_account(console: Console, options: Namespace, account_id: str, name: st
 
 
 def _way_in_header(directory: Path) -> str:
-    from veery.store.header import read_header
+    from veery.store.header import HeaderError, read_header
     from veery.store.keys import KeyFileWay, KeyringWay
 
-    match read_header(directory).unlock:
+    try:
+        way = read_header(directory).unlock
+    except HeaderError as error:
+        return f"nothing: {error.message}"
+    match way:
         case KeyFileWay():
             return "key file"
         case KeyringWay():

@@ -148,8 +148,13 @@ def deferred(module: str, function: str) -> Run:
 def add_common(parser: Parser) -> None:
     """The options that every command takes."""
     add = parser.add_argument
-    add("--profile", metavar="NAME", default=SUPPRESS, help="account to use (default: default)")
-    add("--proxy", metavar="URL", default=SUPPRESS, help="SOCKS5 proxy, as in socks5://127.0.0.1:9050")
+    add("--profile", metavar="NAME", default=SUPPRESS, help="account to use (default: VEERY_PROFILE, else default)")
+    add(
+        "--proxy",
+        metavar="URL",
+        default=SUPPRESS,
+        help="SOCKS5 proxy, as in socks5://127.0.0.1:9050 (default: VEERY_PROXY)",
+    )
     add("--json", action="store_true", default=SUPPRESS, help="write JSON objects, one a line")
     add("--verbose", action="store_true", default=SUPPRESS, help="tell more, and trace errors")
 

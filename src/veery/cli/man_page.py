@@ -16,6 +16,7 @@ _ENVIRONMENT: Final = (
     ("VEERY_PROFILE", "The profile to use, as --profile."),
     ("VEERY_PROXY", "The SOCKS5 proxy to use, as --proxy."),
     ("VEERY_PASSPHRASE_FILE", "A file whose first line is the passphrase of the profile."),
+    ("VEERY_NEW_PASSPHRASE_FILE", "The same for the new one of `veery account passphrase`."),
     ("NO_COLOR", "If set, no colours."),
 )
 _EXITS: Final = (

@@ -21,6 +21,7 @@ from veery.store.header import read_header
 from veery.store.keys import KeyFile, KeyFileWay, Keyring, KeyringWay, Passphrase, PassphraseWay, Unlock
 
 PASSPHRASE_VARIABLE: Final = "VEERY_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
+NEW_PASSPHRASE_VARIABLE: Final = "VEERY_NEW_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 KEY_NAME: Final = "key"
 _TRIES: Final = 3
 _FILE_MAX: Final = 4_096  # bytes
@@ -43,6 +44,15 @@ def new_unlock(options: Namespace, console: Console, directory: Path) -> Unlock:
     if options.no_passphrase:
         return KeyFile(directory / KEY_NAME)
     return _from_file(console) or asked_twice(console)
+
+
+def replacement(options: Namespace, console: Console, directory: Path) -> Unlock:
+    """How a profile will open from now on. Raises NoTerminal, StoreError."""
+    if options.keyring:
+        return Keyring()
+    if options.no_passphrase:
+        return KeyFile(directory / KEY_NAME)
+    return _from_file(console, NEW_PASSPHRASE_VARIABLE) or asked_twice(console, NEW_PASSPHRASE_VARIABLE)
 
 
 def unlock_of(directory: Path, console: Console) -> Unlock:
@@ -82,7 +92,7 @@ def explain(unlock: Unlock) -> str:
     if isinstance(unlock, Keyring):
         return "This profile opens whenever your desktop's keyring is unlocked."
     return (
-        "This profile opens with the passphrase; nobody can bring it back, but the recovery words make a new profile."
+        "This profile opens with its passphrase alone. If it is forgotten, restore the account into a new profile."
     )
 
 
@@ -110,12 +120,12 @@ def has_terminal(console: Console) -> bool:
         return False
 
 
-def asked_twice(console: Console) -> Unlock:
+def asked_twice(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Unlock:
     """Ask for a new passphrase until it was typed twice the same. Raises NoTerminal, StoreError."""
     if not has_terminal(console):
         raise NoTerminal(
             "a passphrase is needed, and there is no terminal to ask for it",
-            remedy=f"Set {PASSPHRASE_VARIABLE} to a file that holds it; or choose --no-passphrase or --keyring",
+            remedy=f"Set {variable} to a file that holds it; or choose --no-passphrase or --keyring",
         )
     for _ in range(_TRIES):
         first = ask_secret(console, "New passphrase: ")
@@ -128,8 +138,8 @@ def asked_twice(console: Console) -> Unlock:
     raise StoreError("no passphrase was set", kind="store.passphrase", remedy="Try again, or choose --no-passphrase")
 
 
-def _from_file(console: Console) -> Unlock | None:
-    named = os.environ.get(PASSPHRASE_VARIABLE)
+def _from_file(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Unlock | None:
+    named = os.environ.get(variable)
     if not named:
         return None
     path = Path(named).expanduser()
