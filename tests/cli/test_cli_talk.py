@@ -267,10 +267,10 @@ def test_path_doctor_status(running_pair: tuple[Person, Person]) -> None:
     assert alice.good("path", "--new").out.startswith("STATE  AGE  FAILURES  HOPS\nready  ")
     doctor = alice.good("doctor")
     steps = [line.split()[1] for line in doctor.out.splitlines()]
-    assert steps == [
+    assert steps.count("clock") == 1
+    assert [step for step in steps if step != "clock"] == [
         "versions",
         "database",
-        "clock",
         "seeds",
         "node",
         "guard",

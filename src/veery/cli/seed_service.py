@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -136,8 +136,9 @@ def status(options: Namespace, console: Console) -> int:
 
 async def _status(found: dict[str, Any], console: Console) -> int:
     pin = found["certificate_sha256"]
-    entry = SeedEntry(found["url"], None if pin is None else bytes.fromhex(pin), bytes.fromhex(found["ed25519"]))
-    # A follower's answer is signed by itself, so it is asked as if it were the only seed of a network without a writer.
+    # The key of the first seed of a network is taken for that of the writer, which a follower's key is not.
+    key = bytes.fromhex(found["ed25519"]) if found["writes"] else None
+    entry = SeedEntry(found["url"], None if pin is None else bytes.fromhex(pin), key)
     async with SeedClient(NetworkFile("", (entry,)), sleep=_no_retry) as client:
         with console.progress("Asking the seed"):
             snapshot = await client.fetch()
@@ -210,6 +211,3 @@ def _write_network(
     file = directory / NETWORK_FILE
     write_new(file, text.encode())
     return file
-
-
-assert {field.name for field in fields(SeedFile)} >= set(ROLE.flags.values())

@@ -91,9 +91,7 @@ def explain(unlock: Unlock) -> str:
         )
     if isinstance(unlock, Keyring):
         return "This profile opens whenever your desktop's keyring is unlocked."
-    return (
-        "This profile opens with its passphrase alone. If it is forgotten, restore the account into a new profile."
-    )
+    return "This profile opens with its passphrase alone. If it is forgotten, restore the account into a new profile."
 
 
 def ask_secret(console: Console, question: str) -> str:
