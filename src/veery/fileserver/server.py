@@ -12,7 +12,7 @@ import logging
 import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from veery.fileserver import table
 from veery.fileserver.blobs import BlobStore, DiskBlobs
@@ -28,7 +28,7 @@ from veery.protocol.attachments import FileServer
 from veery.protocol.constants import ONION_BODY_MAX, ONION_V3_TARGETS, ONION_V4_TARGET
 from veery.protocol.onion.servers import BYTES_TYPE, TEXT_TYPE, ServerFrameRefused, ServerReply, ServerRequest
 from veery.runtime.clock import Clock, SystemClock
-from veery.runtime.lifecycle import Background, OnFailure, Periodic
+from veery.runtime.lifecycle import Background, OnFailure, Periodic, Startable
 from veery.runtime.locks import FileLock
 from veery.runtime.paths import private_directory
 from veery.runtime.randomness import Randomness
@@ -40,7 +40,7 @@ BLOBS: Final = "blobs"
 _FORGET_S: Final = 3_600.0
 
 
-class FileServerService:
+class FileServerService(Startable):
     """One running file server. `async with`, or `start`, `run_until_stopped` and `close`."""
 
     def __init__(
@@ -104,17 +104,6 @@ class FileServerService:
     async def close(self) -> None:
         """Stop accepting, answer what is in flight, then close."""
         await self._open.aclose()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
 
     # -- what is known -----------------------------------------------------------------------------------------
 

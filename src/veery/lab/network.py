@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import aiohttp
 
@@ -24,6 +23,7 @@ from veery.lab.plan import (
 from veery.registry.network_file import NetworkFile
 from veery.registry.seed_client import SeedClient
 from veery.registry.snapshot import Snapshot
+from veery.runtime.lifecycle import Startable
 from veery.runtime.locks import FileLock
 from veery.runtime.paths import private_directory
 
@@ -32,7 +32,7 @@ _LOOK_S = 0.05
 _TOGETHER = 4  # parts that start at the same time; more only wait for each other
 
 
-class LabNetwork:
+class LabNetwork(Startable):
     """A lab in a directory. `async with`, or `start` and `close`.
 
     nodes: how many in a new lab; a lab that exists keeps its number, and None takes what is there.
@@ -81,17 +81,6 @@ class LabNetwork:
         await asyncio.gather(*(node.stop() for node in self.nodes))
         await self.seed.stop()
         self._lock.release()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
 
     # -- parts -------------------------------------------------------------------------------------------------
 

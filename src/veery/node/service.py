@@ -15,7 +15,6 @@ import time
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Self
 
 from veery.network.queue_endpoint import QueueEndpoint
 from veery.network.queue_links import Sender
@@ -52,7 +51,7 @@ from veery.registry.network_file import NetworkFile
 from veery.registry.seed_client import SeedClient
 from veery.registry.snapshot import Snapshot
 from veery.runtime.clock import Clock, SystemClock
-from veery.runtime.lifecycle import Background, OnFailure, Periodic
+from veery.runtime.lifecycle import Background, OnFailure, Periodic, Startable
 from veery.runtime.locks import FileLock
 from veery.runtime.paths import private_directory
 from veery.runtime.randomness import gauss, randbelow, random_bytes
@@ -65,7 +64,7 @@ _DELETED_MAX = 500_000  # deletions that are remembered, about 100 bytes each
 _SWEEP_ROWS = 2_000  # expired messages that are removed in one transaction, so that stores need not wait long
 
 
-class Node:
+class Node(Startable):
     """One running service node. `async with`, or `start`, `run_until_stopped` and `close`."""
 
     def __init__(
@@ -113,17 +112,6 @@ class Node:
         """Stop accepting, answer what is in flight, then close databases and sockets."""
         self.view.stopping = True
         await self._open.aclose()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
 
     # -- rooms -------------------------------------------------------------------------------------------------
 

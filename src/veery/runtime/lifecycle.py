@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -40,6 +41,29 @@ class Service(Protocol):
 
         Also called when `start` failed or was cancelled.
         """
+
+
+class Startable(ABC):
+    """`async with` for what has `start` and `close`: it is closed also when `start` fails or is cancelled."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Take resources and begin."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back what was taken, also after a `start` that did not come to its end."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
 
 
 class CloseTimeout(RuntimeFault):

@@ -12,7 +12,7 @@ import pytest
 
 from veery.errors import RuntimeFault
 from veery.runtime.clock import ManualClock
-from veery.runtime.lifecycle import Background, Backoff, CloseTimeout, OnFailure, Periodic, serve
+from veery.runtime.lifecycle import Background, Backoff, CloseTimeout, OnFailure, Periodic, Startable, serve
 
 
 class Recorder:
@@ -46,6 +46,40 @@ class Recorder:
             self.steps.append("drained")
         finally:
             self.steps.append("closed")
+
+
+class Lasting(Recorder, Startable):
+    """The same with `async with`."""
+
+
+async def test_async_with_starts_and_closes() -> None:
+    service = Lasting()
+    async with service as entered:
+        assert entered is service
+        assert service.steps == ["start"]
+    assert service.steps == ["start", "drained", "closed"]
+
+
+async def test_async_with_closes_after_the_error_of_its_body() -> None:
+    service = Lasting()
+    with pytest.raises(ValueError, match="of the body"):
+        async with service:
+            raise ValueError("of the body")
+    assert service.steps == ["start", "drained", "closed"]
+
+
+@pytest.mark.parametrize("failure", [OSError("no port"), asyncio.CancelledError()])
+async def test_async_with_closes_what_did_not_start(failure: BaseException) -> None:
+    class Failing(Lasting):
+        async def start(self) -> None:
+            self.steps.append("start")
+            raise failure
+
+    service = Failing()
+    with pytest.raises(type(failure)):
+        async with service:
+            pytest.fail("it has not started")
+    assert service.steps == ["start", "drained", "closed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
