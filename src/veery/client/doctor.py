@@ -2,7 +2,9 @@
 
 The steps follow the way of a message: clock, seeds, node pool, guard, path, swarm, and at last a test message that is
 stored in the own swarm, fetched back from another member, and deleted. It lies in a private namespace that nothing else
-uses, so no device of the account ever takes it for a message. The walk ends at the first step that fails.
+uses, so no device of the account ever takes it for a message. The walk ends at the first step that fails, except that a
+wrong clock, which is corrected for, does not end it. Where the network's time is not known yet, the clock is looked at
+as soon as there is a path to ask over.
 
 What a road can be asked for beyond the `Road` interface is in `RoadProbes`; a step that a road cannot probe is told
 from what the road shows.
@@ -19,7 +21,16 @@ from veery.client.swarm_answers import swarm_result
 from veery.errors import ClientError, NetworkError, ProtocolError, RegistryError, Retry
 from veery.network.road import MemberAnswer
 from veery.network.signed_calls import call_signed
-from veery.protocol.constants import DOCTOR_MESSAGE_SIZE, DOCTOR_TTL_MS, NAMESPACE_DOCTOR
+from veery.protocol.constants import (
+    DAY_MS,
+    DOCTOR_MESSAGE_SIZE,
+    DOCTOR_TTL_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    NAMESPACE_DOCTOR,
+    SECOND_MS,
+    SIGNATURE_SLACK_MS,
+)
 from veery.protocol.storage_rpc import (
     Delete,
     Retrieve,
@@ -32,6 +43,7 @@ from veery.protocol.storage_rpc import (
 
 _READY: Final = "ready"
 _OK: Final = 200
+_CLOCK_WRONG: Final = "client.doctor.clock"
 
 
 @runtime_checkable
@@ -44,6 +56,15 @@ class RoadProbes(Protocol):
 
     async def probe_guard(self) -> str:
         """Connect to a guard directly, as the next request would."""
+        ...
+
+
+@runtime_checkable
+class ClockProbe(Protocol):
+    """What a road may offer for comparing the machine's clock with the network's time."""
+
+    async def probe_clock(self) -> None:
+        """Ask nodes for their time. Raises ClockWrong when none tells it."""
         ...
 
 
@@ -74,6 +95,9 @@ class _Test:
     stored_by: bytes = b""
 
 
+Walk = tuple[tuple[str, Callable[[], Awaitable[str]]], ...]
+
+
 class Doctor:
     """Finds where the road ends."""
 
@@ -88,12 +112,15 @@ class Doctor:
     async def steps(self) -> AsyncIterator[Step]:
         """The steps one by one, as they end; the last one is the first that fails, if any does."""
         test = _Test(self._core.random.random_bytes(DOCTOR_MESSAGE_SIZE))
-        walk: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
-            ("clock", self._clock),
+        clock: Walk = (("clock", self._clock),)
+        late = self._core.road.status().clock_offset_ms is None and isinstance(self._core.road, ClockProbe)
+        walk: Walk = (
+            *(() if late else clock),
             ("seeds", self._seeds),
             ("node pool", self._pool),
             ("guard", self._guard),
             ("path", self._path),
+            *(clock if late else ()),
             ("swarm", self._swarm),
             ("store", lambda: self._store(test)),
             ("retrieve", lambda: self._retrieve(test)),
@@ -102,7 +129,7 @@ class Doctor:
         for name, action in walk:
             step = await self._take(name, action)
             yield step
-            if not step.ok:
+            if not step.ok and step.kind != _CLOCK_WRONG:
                 return
 
     async def _take(self, name: str, action: Callable[[], Awaitable[str]]) -> Step:
@@ -119,11 +146,17 @@ class Doctor:
     # -- the steps ---------------------------------------------------------------------------------------------
 
     async def _clock(self) -> str:
-        """Any offset will do, for it is corrected; a step of its own so that people see it."""
-        offset_ms = self._core.road.status().clock_offset_ms
+        """An offset is corrected for; one that nodes would refuse is a fault of its own."""
+        road = self._core.road
+        if road.status().clock_offset_ms is None and isinstance(road, ClockProbe):
+            await road.probe_clock()
+        offset_ms = road.status().clock_offset_ms
         if offset_ms is None:
             return "not compared with the network's time yet"
-        return f"this machine's clock is {abs(offset_ms)} ms {'behind' if offset_ms > 0 else 'ahead'}; corrected for"
+        told = f"this machine's clock is {_span(abs(offset_ms))} {'behind' if offset_ms > 0 else 'ahead'}"
+        if abs(offset_ms) > SIGNATURE_SLACK_MS:
+            raise RoadEnds(told, kind=_CLOCK_WRONG)
+        return f"{told}; corrected for"
 
     async def _seeds(self) -> str:
         road = self._core.road
@@ -203,7 +236,7 @@ class Doctor:
 
 _CONNECTION: Final = "Check this machine's connection and its proxy, if one is set"
 _REMEDIES: Final = {
-    "clock": "Set the clock of this machine",
+    "clock": "Set the clock of this machine; until then Veery corrects for it",
     "seeds": "Check the connection and the network file; other seeds can be named in it",
     "node pool": _CONNECTION,
     "guard": _CONNECTION,
@@ -213,6 +246,17 @@ _REMEDIES: Final = {
     "retrieve": "Try again in a minute: the members of the swarm may not agree yet",
     "delete": "Nothing: the test message goes away by itself within a minute",
 }
+
+
+_UNITS: Final = ((2 * DAY_MS, DAY_MS, "days"), (2 * HOUR_MS, HOUR_MS, "hours"), (2 * MINUTE_MS, MINUTE_MS, "minutes"))
+
+
+def _span(time_ms: int) -> str:
+    """A time in words, in the largest unit of which there are two."""
+    for least, unit, name in _UNITS:
+        if time_ms >= least:
+            return f"{time_ms // unit} {name}"
+    return f"{time_ms // SECOND_MS} s" if time_ms >= SECOND_MS else f"{time_ms} ms"
 
 
 def _checked(answer: MemberAnswer) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Self
 
-from veery.errors import Unreachable
+from veery.errors import ClockWrong, Unreachable
 from veery.network.https_transport import HttpsTransport
 from veery.network.memory import RoadMemory, VolatileMemory
 from veery.network.onion_requests import Exchange, OnionRequester
@@ -175,7 +175,9 @@ class OnionRoad:
     async def probe_seeds(self) -> str:
         """Ask the seeds for the node list, whatever is kept. Raises RegistryError, ProxyFailed."""
         snapshot = await self._seeds.fetch()
-        return f"they list {len(snapshot.active)} nodes, at height {snapshot.height}"
+        seeds, disputed = len(self._network.seeds), self._seeds.disputed if isinstance(self._seeds, Seeds) else 0
+        who = "they list" if not disputed else f"{disputed} of {seeds} cannot be used; the others list"
+        return f"{who} {len(snapshot.active)} nodes, at height {snapshot.height}"
 
     async def probe_guard(self) -> str:
         """Ask a standing guard directly, as the next request would. Raises NoPath, ProxyFailed, Unreachable."""
@@ -186,6 +188,11 @@ class OnionRoad:
         if not answering:
             raise Unreachable("no guard answers", kind="network.guard")
         return f"{answering} of {len(ready)} answer"
+
+    async def probe_clock(self) -> None:
+        """Ask nodes for their time. Raises ClockWrong when none tells it."""
+        if not await self._network_time.resync():
+            raise ClockWrong("No node tells its time", remedy="Try again in a minute")
 
     def watch(self, seen: Callable[[Sequence[ServiceNode], ServiceNode | None], None]) -> None:
         """Tell `seen` of each request: the hops it goes over, guard first, and the node it is for (None: a server)."""

@@ -44,6 +44,11 @@ class Seeds:
             self._client = SeedClient(self._network, session=self._session)
         return await self._client.fetch()
 
+    @property
+    def disputed(self) -> int:
+        """How many of the seeds could not be asked, or said something else than the list that was taken."""
+        return 0 if self._client is None else len(self._client.disputes)
+
     async def close(self) -> None:
         """See `NodeSource.close`."""
         session, self._session, self._client = self._session, None, None

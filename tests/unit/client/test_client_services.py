@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ from veery.errors import NetworkError, NotFound, StoreBusy, StoreError, WrongKey
 from veery.network.client_road import OnionRoad
 from veery.network.faults import NoSwarm
 from veery.network.memory import RememberedNodes
+from veery.network.road import RoadStatus
 from veery.policy.guards import Guard
 from veery.protocol.account import DisplayNameWrong
+from veery.protocol.constants import DAY_MS
 from veery.protocol.content import DataMessage, ExpirationType, decode
 from veery.protocol.recovery import RecoveryWordsWrong
 from veery.protocol.swarm.nodes import ServiceNode
@@ -263,6 +266,31 @@ async def test_the_walk_ends_at_the_first_step_that_fails(
     last = steps[-1]
     assert (last.ok, last.kind) == (False, kind)
     assert last.remedy
+
+
+class Timed(MemoryRoad):
+    """A road over a network whose time is measured when somebody asks, and is days ahead of the machine's."""
+
+    measured_ms: int | None = None
+
+    async def probe_clock(self) -> None:
+        self.measured_ms = DAY_MS * 3
+
+    def status(self) -> RoadStatus:
+        return replace(super().status(), clock_offset_ms=self.measured_ms)
+
+
+async def test_a_wrong_clock_is_told_and_does_not_end_the_walk(alice: Device) -> None:
+    alice.road_type = Timed
+    await alice.restart()
+    steps = await alice.client.doctor.run()
+    assert [step.name for step in steps] == [*ALL_STEPS[1:5], "clock", *ALL_STEPS[5:]]
+    assert [step.name for step in steps if not step.ok] == ["clock"]
+    clock = steps[4]
+    assert clock.detail == "this machine's clock is 3 days behind"
+    assert clock.remedy.startswith("Set the clock of this machine")
+    again = await alice.client.doctor.run()
+    assert [step.name for step in again] == ALL_STEPS
 
 
 async def test_the_doctor_notices_members_that_disagree(alice: Device) -> None:
