@@ -89,6 +89,9 @@ class Receiving:
         async with self._polling:
             await self._learn_members()
             self._schedule.poll_now(self._now())
+            timer = self._schedule.get_timer()
+            if timer is not None and timer > self._now():
+                self._schedule.resumed(self._now())  # whoever asks now does not wait out earlier failures
             while (member := self._schedule.begin(self._now())) is not None:
                 try:
                     found += await self._poll(member)
