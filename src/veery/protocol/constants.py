@@ -345,7 +345,6 @@ CONFIG_MICROSECONDS_ABOVE: Final = 9 * 10**12  # such times in seconds are micro
 CONFIG_PRO_MILLISECONDS_ABOVE: Final = 10**12  # such ends of Pro are milliseconds, 07.10.1
 CONFIG_PRO_UNDER_WAY_S: Final = 7 * 24 * 3_600  # purchases and refunds are heeded for so long, 07.10.1
 CONFIG_PRO_TAG_SIZE: Final = 32  # revocation tag, 07.10.1
-CONFIG_HIDDEN: Final = -1  # priority, 07.10
 CONFIG_READ_STORED_MS: Final = 30 * DAY_MS  # older read times are not written anew, 07.10.3
 CONFIG_READ_KEPT_MS: Final = 45 * DAY_MS  # older entries are removed on a push, 07.10.3
 COMMUNITY_HOST_MIN: Final = 4  # characters, 07.11
@@ -399,7 +398,6 @@ RELEASE_ASSETS_MAX: Final = 200  # in one answer that a client reads, a bound of
 
 # -- groups (08) -----------------------------------------------------------------------------------------------
 GROUP_MEMBERS_MAX: Final = 100  # 08.6.1
-GROUP_NAME_MAX: Final = 100  # bytes, 08.4
 GROUP_DESCRIPTION_MAX: Final = 2_000  # bytes, 08.4
 GROUP_KEY_ENTRY_SIZE: Final = 48  # an encrypted key, 08.3.1
 GROUP_KEY_ENTRIES_STEP: Final = 75  # entries are filled up to a multiple, 08.3.1
