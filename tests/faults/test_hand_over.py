@@ -76,9 +76,11 @@ async def test_a_dump_goes_on_where_it_stopped(swarm: Swarm) -> None:
     reached = cut_off_after(swarm, b, 4)
     swarm.relist({1: 0, 2: 0})
     await b.start()
-    for _ in range(3):
+    for _ in range(30):  # what was confirmed is written down behind the confirmation, by a thread that has its own pace
         await swarm.turn()
-    (row,) = a.store.read(owed.dumps)
+        (row,) = a.store.read(owed.dumps)
+        if row.cursor > 40:
+            break
     assert 40 < row.cursor < row.up_to == 180
     assert 40 < len(b.holds()) < 180
     await a.kill()
