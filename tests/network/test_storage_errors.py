@@ -26,12 +26,18 @@ async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
         yield running
 
 
-@pytest.mark.parametrize("name", ["https", "onion", "queue-json"])
-@pytest.mark.parametrize("row", [*FIELDS, *TIMES], ids=[row[0] for row in (*FIELDS, *TIMES)])
+# On the queue an unknown name is an unknown command, and has no answer of chapter 04.
+JSON_ROWS = [
+    pytest.param(name, row, id=f"{row[0]}-{name}")
+    for name in ("https", "onion", "queue-json")
+    for row in (*FIELDS, *TIMES)
+    if not (row[1] == "nosuch" and name == "queue-json")
+]
+
+
+@pytest.mark.parametrize(("name", "row"), JSON_ROWS)
 async def test_errors_in_json(lab: Lab, name: str, row: Row) -> None:
     _, method, params, code, text = row
-    if method == "nosuch" and name == "queue-json":
-        pytest.skip("an unknown name is an unknown command there")
     assert await ROADS[name](lab, 1, method, params()) == (code, text)
 
 
