@@ -9,17 +9,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from veery.client.client import Client as Client
+    from veery.client.profile import Profile as Profile
+    from veery.client.profile import create as create_profile
+    from veery.client.profile import restore as restore_profile
     from veery.errors import VeeryError as VeeryError
+    from veery.protocol.account import Account as Account
+    from veery.protocol.account import AccountId as AccountId
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"VeeryError": "veery.errors"}
+_PUBLIC = {
+    "Account": ("veery.protocol.account", "Account"),
+    "AccountId": ("veery.protocol.account", "AccountId"),
+    "Client": ("veery.client.client", "Client"),
+    "Profile": ("veery.client.profile", "Profile"),
+    "VeeryError": ("veery.errors", "VeeryError"),
+    "create_profile": ("veery.client.profile", "create"),
+    "restore_profile": ("veery.client.profile", "restore"),
+}
 
-__all__ = ["VeeryError", "__version__"]
+__all__ = [
+    "Account",
+    "AccountId",
+    "Client",
+    "Profile",
+    "VeeryError",
+    "__version__",
+    "create_profile",
+    "restore_profile",
+]
 
 
 def __getattr__(name: str) -> object:
-    module = _PUBLIC.get(name)
-    if module is None:
+    place = _PUBLIC.get(name)
+    if place is None:
         raise AttributeError(f"module 'veery' has no attribute {name!r}")
-    return getattr(import_module(module), name)
+    module, attribute = place
+    return getattr(import_module(module), attribute)

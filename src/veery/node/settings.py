@@ -80,9 +80,7 @@ class NodeSettings:
     limits: Annotated[LimitSettings, Meta(description="Bounds.")] = field(default_factory=LimitSettings)
     workers: Annotated[
         Annotated[int, Meta(ge=0, le=WORKERS_MAX)] | None,
-        Meta(
-            description="Processes that serve HTTPS; 0: all in one; unset: 0 on up to two cores, else all but one."
-        ),
+        Meta(description="Processes that serve HTTPS; 0: all in one; unset: 0 on up to two cores, else all but one."),
     ] = None
     database_mib: Annotated[int, Meta(ge=1, description="Bound of the message database.")] = DATABASE_MAX // _MIB
     private_servers: Annotated[

@@ -75,7 +75,8 @@ _LEAVES: Final[dict[int, tuple[type[RuntimeFault], str]]] = {
 def driver_errors() -> tuple[type[Exception], ...]:
     """The root exceptions of the engines in use; SQLCipher's only once it was imported."""
     cipher = sys.modules.get("sqlcipher3.dbapi2")
-    return (sqlite3.Error, sqlite3.Warning) if cipher is None else (sqlite3.Error, sqlite3.Warning, cipher.Error)
+    error = getattr(cipher, "Error", None)  # absent as well while another thread is importing the module
+    return (sqlite3.Error, sqlite3.Warning) if error is None else (sqlite3.Error, sqlite3.Warning, error)
 
 
 def database_fault(error: BaseException) -> RuntimeFault:
