@@ -75,6 +75,7 @@ class WorkerPool:
         self._metrics = metrics
         self._on_ping = on_ping
         self._links: dict[Link, _Seat] = {}
+        self._processes: set[asyncio.subprocess.Process] = set()
         self._port = settings.listen.https_port
         self._held: socket.socket | None = None
         self._stopping = False
@@ -121,11 +122,7 @@ class WorkerPool:
         for link in links:
             with contextlib.suppress(LinkClosed):
                 link.tell("stop")
-        if links:
-            closed = [asyncio.create_task(link.closed.wait()) for link in links]
-            await asyncio.wait(closed, timeout=_STOP_S)
-            for task in closed:
-                task.cancel()
+        await asyncio.gather(*(_ended(process) for process in [*self._processes]))
         if self._held is not None:
             self._held.close()
 
@@ -141,14 +138,16 @@ class WorkerPool:
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
             )
+        self._processes.add(process)
         seat = _Seat(self._metrics)
         link = await Link.over(
             ours, {"work": self._run, "ask": self._ask, "pinged": self._pinged, "served": seat.served}
         )
         try:
-            await link.call("begin", str(self._directory), asdict(self._settings), self._port)
             self._links[link] = seat
+            await link.call("begin", str(self._directory), asdict(self._settings))
             self._inform(link)
+            await link.call("listen", self._port)  # it knows all by now, so that nobody is told that it is not ready
             ready.set()
             await link.closed.wait()
             if not self._stopping:
@@ -157,6 +156,7 @@ class WorkerPool:
             self._links.pop(link, None)
             link.close()
             await _ended(process)
+            self._processes.discard(process)
 
     def _inform(self, link: Link) -> None:
         with contextlib.suppress(LinkClosed):
@@ -186,10 +186,14 @@ class WorkerPool:
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Wait for a worker that was told to end; one that does not is killed."""
+    """Wait for a worker that was told to end; one that does not, or for which nobody waits any more, is killed."""
     try:
         async with asyncio.timeout(_STOP_S):
             await process.wait()
     except TimeoutError:
-        process.kill()
-        await process.wait()
+        log.warning("a worker process of the node had to be killed")
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

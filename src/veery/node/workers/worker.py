@@ -47,6 +47,7 @@ class Serving:
 
     def __init__(self, link: Link, directory: Path, settings: NodeSettings) -> None:
         clock, limits = SystemClock(), settings.limits
+        self._directory, self._host = directory, settings.listen.host
         self.view = NodeView(NodeKeys.from_seed(load_key_file(directory / KEY_FILE)), NODE_VERSION, clock.now_ms)
         self.served: Counter[tuple[str, int]] = Counter()
         self.seconds: dict[str, float] = {}
@@ -73,6 +74,11 @@ class Serving:
             cors=frozenset(settings.cors),
         )
         self.door = HttpDoor(self._measured, limits=limits.door(), early=self._front.early)
+
+    async def listen(self, port: int) -> int:
+        """Open the door on the port that all workers share."""
+        context = server_context(self._directory / TLS_FILE)
+        return await self.door.listen(self._host, port, context, reuse_port=True)
 
     async def close(self) -> None:
         """Answer what is in flight, then close."""
@@ -101,6 +107,7 @@ class Worker:
         """Serve on the core's behalf; `end` is this side of the socket pair."""
         answerers: dict[str, Answerer] = {
             "begin": self._begin,
+            "listen": self._listen,
             "snapshot": self._snapshot,
             "state": self._state,
             "stop": self._stop,
@@ -118,12 +125,13 @@ class Worker:
                 self._tell_counts(link)
             link.close()
 
-    async def _begin(self, directory: str, settings: Any, port: int) -> int:
+    async def _begin(self, directory: str, settings: Any) -> None:
         assert self._link is not None
-        chosen = msgspec.convert(settings, NodeSettings)
-        self._serving = Serving(self._link, Path(directory), chosen)
-        context = server_context(Path(directory) / TLS_FILE)
-        return await self._serving.door.listen(chosen.listen.host, port, context, reuse_port=True)
+        self._serving = Serving(self._link, Path(directory), msgspec.convert(settings, NodeSettings))
+
+    async def _listen(self, port: int) -> int:
+        assert self._serving is not None
+        return await self._serving.listen(port)
 
     async def _snapshot(self, *values: Any) -> None:
         if self._serving is not None:
