@@ -34,6 +34,10 @@ class LabControl:
         old = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._serve, path, limit=_LINE_MAX)
+        except OSError as error:
+            raise LabError(
+                f"The control socket {path} cannot be opened", remedy="Choose a directory with a shorter path"
+            ) from error
         finally:
             os.umask(old)
 
@@ -46,8 +50,8 @@ class LabControl:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            line = await reader.readline()
             try:
+                line = await reader.readline()
                 answer: dict[str, Any] = {"ok": await self._do(json.loads(line))}
             except VeeryError as error:
                 answer = {"error": error.message, "remedy": error.remedy}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -73,14 +73,18 @@ class LabNetwork(Startable):
         await self.start_seed()
         for at in range(0, len(self.nodes), _TOGETHER):
             numbers = range(at + 1, min(at + _TOGETHER, len(self.nodes)) + 1)
-            await asyncio.gather(*(self.start_node(number) for number in numbers))
+            await _all(*(self.start_node(number) for number in numbers))
         await self.wait_listed()
 
     async def close(self) -> None:
-        """Stop all parts."""
-        await asyncio.gather(*(node.stop() for node in self.nodes))
-        await self.seed.stop()
-        self._lock.release()
+        """Stop all parts. Raises what the first of them raised, when all have been told to stop."""
+        try:
+            await _all(*(node.stop() for node in self.nodes))
+        finally:
+            try:
+                await self.seed.stop()
+            finally:
+                self._lock.release()
 
     # -- parts -------------------------------------------------------------------------------------------------
 
@@ -165,6 +169,14 @@ async def _all_serve(session: aiohttp.ClientSession, nodes: Sequence[PartFacts],
         if answer.status != 200 or health["block"] != snapshot.block_hash.hex():
             return False
     return True
+
+
+async def _all(*works: Coroutine[object, object, object]) -> None:
+    """Run all to their ends, then raise the first error: nothing goes on behind the back of who cleans up."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
 
 
 def row(name: str, facts: PartFacts | None, snapshot: Snapshot) -> dict[str, object]:
