@@ -157,16 +157,17 @@ async def test_looking_at_a_lab_from_outside(tmp_path: Path) -> None:
         assert not (await status(directory))[2]["running"]
         row = await restart(directory, 2)
         assert (row["name"], row["running"], row["swarm"]) == ("02", True, "0")
-        for request in (
+        wrong: list[Any] = [
             {"do": "kill", "node": 9},
             {"do": "dance"},
             {},
             [],
             {"do": "kill"},
             {"do": "kill", "node": "x"},
-        ):
+        ]
+        for request in wrong:
             with pytest.raises(LabError):
-                await ask(directory, request)  # type: ignore[arg-type]
+                await ask(directory, request)
         reader, writer = await asyncio.open_unix_connection(directory / "lab.sock")
         writer.write(b"x" * 2_000_000 + b"\n")
         with suppress(ConnectionError):  # the rest is not read
