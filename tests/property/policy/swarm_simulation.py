@@ -33,7 +33,7 @@ class Message:
     place: int
 
 
-@dataclass
+@dataclass(eq=False)  # two requests that look alike are two requests
 class Request:
     """Something under way. kind: hello, push, missed."""
 
@@ -49,7 +49,7 @@ class Request:
     repair: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
     """One node. rows: its database in the order of insertion, numbers from 1."""
 
