@@ -44,7 +44,7 @@ from veery.node.view import NodeView
 from veery.node.workers.pool import WorkerPool
 from veery.node.writes import Writes
 from veery.policy.rate import BucketRules, Buckets
-from veery.protocol.constants import EXPIRY_SWEEP_S, NODE_VERSION
+from veery.protocol.constants import EXPIRY_SWEEP_S, MEMBER_TIMEOUT_S, NODE_VERSION
 from veery.protocol.storage_rpc.requests import Recursive
 from veery.protocol.swarm.nodes import ServiceNode
 from veery.registry.network_file import NetworkFile
@@ -97,7 +97,7 @@ class Node(Startable):
         self._open.push_async_callback(self._background.close)
         self._open.push_async_callback(self._work.close)
         self._listen_to_nodes()
-        self._open.push_async_callback(self.endpoint.drain)
+        self._open.push_async_callback(self.endpoint.drain, MEMBER_TIMEOUT_S + 1.0)
         await self._listen_to_clients()
         await self._listen_to_operator()
         await self.replication.start()
