@@ -176,10 +176,16 @@ async def test_looking_at_a_lab_from_outside(tmp_path: Path) -> None:
         writer.close()
         assert len(await status(directory)) == 4
         assert (directory / "lab.sock").stat().st_mode & 0o777 == 0o600
-        await down(directory)
-        assert control.down.is_set()
+        ending = asyncio.create_task(down(directory))
+        async with asyncio.timeout(20):
+            await control.down.wait()
         await control.close()
         assert not (directory / "lab.sock").exists()
+        assert not ending.done()  # until the lab has ended
+    async with asyncio.timeout(20):
+        await ending
+    async with LabNetwork(directory):
+        pass
 
 
 async def test_a_directory_with_a_long_path(tmp_path: Path) -> None:
@@ -207,9 +213,7 @@ async def test_parts_end_when_their_lab_is_gone(tmp_path: Path) -> None:
         "asyncio.run(main())\n"
     )
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, str(tmp_path / "lab"), stdout=pipe, stderr=asyncio.subprocess.DEVNULL
-    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(tmp_path / "lab"), stdout=pipe)
     assert process.stdout is not None
     pids = json.loads(await process.stdout.readline())
     assert len({*pids, process.pid}) == 4
