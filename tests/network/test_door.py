@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from veery.node.door import DoorLimits, Handler, HttpDoor
+from veery.node.door import Handler, HttpDoor
+from veery.node.door_limits import DoorLimits
 from veery.node.http import HttpAnswer, HttpRequest, text
 
 pytestmark = pytest.mark.network

@@ -1,4 +1,4 @@
-"""The node's door and clients that do not read their answers: with and without TLS, on both event loops."""
+"""The node's door and clients that do not read, or do not shake hands: with and without TLS, on both event loops."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import pytest
 import uvloop
 
 from tests.network.waiting import until
-from veery.node.door import DoorLimits, HttpDoor
+from veery.node.door import HttpDoor
+from veery.node.door_limits import DoorLimits
 from veery.node.http import HttpAnswer, HttpRequest
 from veery.runtime.clock import SystemClock
 from veery.runtime.tls import KeyKind, ensure_identity, node_context, server_context
@@ -136,3 +137,44 @@ async def _a_client_that_does_not_read_is_cut_off(server: ssl.SSLContext | None)
         await until(lambda: place.handled == 1)
         await until(lambda: not place.door.connections)
         assert place.door.unread == 0
+
+
+def test_connections_without_a_handshake_are_counted_and_end(run: Run, server: ssl.SSLContext | None) -> None:
+    if server is not None:
+        run(_half_open(server))
+
+
+async def _half_open(server: ssl.SSLContext) -> None:
+    limits = DoorLimits(connections_per_address=3, handshake_s=0.5)
+    async with large_answers(server, limits) as place:
+        halves = [await asyncio.open_connection("127.0.0.1", place.port) for _ in range(3)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+        with suppress(ConnectionError):
+            assert await reader.read() == b""  # one too many: closed at once
+        assert not place.door.admits("127.0.0.1")
+        assert place.door.admits("127.0.0.2")
+        for half, _ in halves:
+            with suppress(ConnectionError):
+                await half.read()  # the time for a handshake is over
+        await until(lambda: place.door.admits("127.0.0.1"))
+        async with deaf(place, 1) as reader:
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        for each in (writer, *(one for _, one in halves)):
+            each.close()
+            with suppress(ConnectionError):
+                await each.wait_closed()
+
+
+def test_closing_ends_handshakes(run: Run, server: ssl.SSLContext | None) -> None:
+    run(_closing(server))
+
+
+async def _closing(server: ssl.SSLContext | None) -> None:
+    async with large_answers(server) as place:
+        reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+        await until(lambda: len(place.door.connections) == 1 or sum(map(len, place.door._acceptors)) == 1)
+    with suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()

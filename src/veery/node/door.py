@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum
 from math import inf
 from typing import cast
 
 import httptools
 
+from veery.errors import NodeError
+from veery.node.acceptor import Acceptor
+from veery.node.door_limits import DoorLimits
 from veery.node.http import HeadWriter, HttpAnswer, HttpRequest, text, unparsable
-from veery.protocol.constants import MEMBER_TIMEOUT_S, REQUEST_BODY_MAX
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +34,6 @@ Handler = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 _PIECE = 65_536  # bytes of an answer that are written at once
 
 EarlyCheck = Callable[[str, str], HttpAnswer | None]  # (path, peer) once the head is there, before the body is read
-
-
-@dataclass(frozen=True, slots=True)
-class DoorLimits:
-    """Bounds of the door. Times in seconds, sizes in bytes."""
-
-    connections: int = 4096
-    connections_per_address: int = 512
-    head_max: int = 32_768
-    body_max: int = REQUEST_BODY_MAX
-    bodies_max: int = 268_435_456  # of all requests in flight together
-    answers_max: int = 268_435_456  # of all answers that are not read yet; beyond, the oldest is cut off
-    pipelined: int = 8
-    handshake_s: float = 10.0
-    head_s: float = 15.0
-    body_s: float = 60.0
-    idle_s: float = 75.0
-    write_s: float = 60.0
-    write_bytes_s: float = 32_768.0  # and so many bytes a second besides
-    drain_s: float = MEMBER_TIMEOUT_S + 3.0  # a store whose members do not answer is still answered at the end
 
 
 class Phase(Enum):
@@ -84,31 +66,33 @@ class HttpDoor:
         self.buffered = 0
         self.unread = 0
         self.closing = False
-        self._servers: list[asyncio.Server] = []
+        self._acceptors: list[Acceptor] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None, *, reuse_port: bool = False) -> int:
-        """Bind and accept; gives the bound port."""
+        """Bind and accept; gives the bound port. Raises NodeError when it cannot be had."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: Connection(self, loop),
-            host,
-            port,
-            ssl=tls,
-            backlog=1024,
-            reuse_port=reuse_port or None,
-            ssl_handshake_timeout=self.limits.handshake_s if tls else None,
+        try:
+            listening = socket.create_server((host, port), backlog=1024, reuse_port=reuse_port)
+        except OSError as error:
+            raise NodeError(
+                f"the port {port} cannot be opened",
+                kind="node.bind",
+                remedy="Choose another port, or stop the program that holds this one",
+            ) from error
+        bound = int(listening.getsockname()[1])
+        self._acceptors.append(
+            Acceptor(listening, tls, lambda: Connection(self, loop), self.admits, handshake_s=self.limits.handshake_s)
         )
-        self._servers.append(server)
         if self._sweeper is None:
             self._sweeper = loop.create_task(self._sweep(), name="door sweep")
-        return int(server.sockets[0].getsockname()[1])
+        return bound
 
     async def close(self) -> None:
         """Stop accepting, let requests in flight be answered for `drain_s`, then cut what is left."""
         self.closing = True
-        for server in self._servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.stop()
         for connection in list(self.connections):
             connection.close_when_idle()
         waiting = [connection.gone for connection in self.connections]
@@ -119,16 +103,18 @@ class HttpDoor:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for server in self._servers:
-            await server.wait_closed()
-        self._servers.clear()
+        for acceptor in self._acceptors:
+            await acceptor.close()
+        self._acceptors.clear()
 
     def admits(self, address: str) -> bool:
-        """Whether one more connection from this address fits."""
+        """Whether one more connection from this address fits; those in their TLS handshake count."""
+        shaking = sum(map(len, self._acceptors))
+        of_address = self.per_address[address] + sum(acceptor.shaking[address] for acceptor in self._acceptors)
         return (
             not self.closing
-            and len(self.connections) < self.limits.connections
-            and self.per_address[address] < self.limits.connections_per_address
+            and len(self.connections) + shaking < self.limits.connections
+            and of_address < self.limits.connections_per_address
         )
 
     def owe(self, size: int) -> None:
@@ -176,7 +162,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
-        if not self.door.admits(self.peer):
+        if self.door.closing:
             self._transport.abort()
             return
         self.door.connections.add(self)

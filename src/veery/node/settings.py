@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from veery.node.door import DoorLimits
+from veery.node.door_limits import DoorLimits
 from veery.protocol.constants import DATABASE_MAX
 
 _MIB = 1024 * 1024
