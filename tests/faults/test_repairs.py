@@ -77,6 +77,24 @@ async def test_a_message_that_is_stored_again_after_its_deletion_is_repaired(swa
     assert [member.holds().keys() for member in (a, b, c)] == [{name}] * 3
 
 
+async def test_a_message_that_is_stored_again_where_an_old_copy_was_left(swarm: Swarm) -> None:
+    """One member never heard of the deletion; the new store through it must reach one that remembers it."""
+    a, b, c = await begin(swarm, (1, 2, 3))
+    who = Someone.new()
+    name = await put(a, who, b"twice")
+    await b.kill()
+    swarm.relist({1: 0, 3: 0})
+    assert (await a.ask_as_client("delete", hand.delete(who, [name])))[0] == 200
+    await b.start()
+    swarm.relist({1: 0, 2: 0, 3: 0})
+    swarm.cut.add(1)
+    swarm.advance(1000)
+    assert await put(b, who, b"twice") == name
+    swarm.cut.clear()
+    await swarm.settle()
+    assert [member.holds().keys() for member in (a, b, c)] == [{name}] * 3
+
+
 async def test_a_deletion_is_not_repeated_against_a_newer_store(swarm: Swarm) -> None:
     """The member missed the deletion, and has what its owner stored again since: the repetition must not take it."""
     a, b, c = await begin(swarm, (1, 2, 3))

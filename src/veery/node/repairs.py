@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -27,7 +28,7 @@ from veery.node.replication_table import RepairRow
 from veery.node.view import NodeView
 from veery.node.writes import Members
 from veery.policy.replication import repair_after, repair_given_up
-from veery.protocol.constants import NO_SWARM, REPAIR_TIMEOUT_MS, SECOND_MS
+from veery.protocol.constants import HASH_LENGTH, NO_SWARM, REPAIR_TIMEOUT_MS, SECOND_MS
 from veery.protocol.storage_rpc.hashing import message_hash
 from veery.protocol.storage_rpc.parse import parse_forwarded
 from veery.protocol.storage_rpc.requests import Recursive, Store
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 _AT_ONCE: Final = 128  # missed requests of one member that are looked at together
 _BYTES_MAX: Final = 64 * 1024 * 1024  # of all bodies together
 _LOOK_S: Final = 1.0
-_PUSH: Final = "push"  # the method under which a missed store is kept; its body is the hash
+_PUSH: Final = "push"  # the method under which a missed store is kept; its body is the hash and the timestamp
 
 
 class Repairs:
@@ -210,9 +211,14 @@ class Repairs:
         return self._store.read(lambda db: still_holds(db, request, row.missed))
 
     def _as_they_are(self, rows: list[RepairRow]) -> list[push.PushedMessage]:
-        """The messages of missed stores as they stand here now; those that are gone are left out."""
-        hashes = [row.body.decode("latin-1") for row in rows]
-        return [pushed(message) for message in self._store.read(lambda db: table.by_hash(db, hashes))]
+        """The messages of missed stores as they stand here now; those that are gone are left out.
+
+        But for the timestamp, which is that of the store: here an older copy of the message may have kept its own, and
+        a member that remembers the deletion of that copy would refuse it.
+        """
+        times = {row.body[:HASH_LENGTH].decode(): int(row.body[HASH_LENGTH:]) for row in rows}
+        found = self._store.read(lambda db: table.by_hash(db, times))
+        return [pushed(replace(message, timestamp=times[message.hash])) for message in found]
 
     async def _ask(self, node: ServiceNode, command: bytes, *parts: bytes) -> tuple[bytes, ...]:
         return tuple(await self._members.ask(node, command, *parts, timeout_s=REPAIR_TIMEOUT_MS / SECOND_MS))
@@ -234,5 +240,5 @@ def pushed(message: StoredMessage) -> push.PushedMessage:
 
 def _kept(request: Recursive) -> tuple[str, bytes]:
     if isinstance(request, Store):
-        return _PUSH, message_hash(request.account, request.namespace, request.data).encode()
+        return _PUSH, f"{message_hash(request.account, request.namespace, request.data)}{request.timestamp}".encode()
     return request.method, write_forwarded(request)
