@@ -117,8 +117,14 @@ class SwarmMachine(RuleBasedStateMachine):
         assert code == 200, body
         assert body["hash"] == name
         expiry, known = self.swarm.now_ms + life, self.live.get(name)
-        sure, maybe = (known.sure, known.maybe) if known is not None else (0, 0)
-        self.live[name] = Known(who, space, max(expiry, sure), max(expiry, maybe))
+        if known is None:
+            self.live[name] = Known(who, space, expiry, expiry)
+        elif (
+            known.sure == 0
+        ):  # a copy that outlived a deletion keeps its time, and who remembers the deletion refuses it
+            known.maybe = max(expiry, known.maybe)
+        else:
+            self.live[name] = Known(who, space, max(expiry, known.sure), max(expiry, known.maybe))
 
     @precondition(lambda self: self.live)
     @rule(place=places, which=st.integers(0, 100), everywhere=st.booleans())
