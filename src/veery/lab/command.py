@@ -11,7 +11,11 @@ from typing import Any
 from veery.lab.control import LabControl, ask
 from veery.lab.demo import Demo, painter
 from veery.lab.network import LabNetwork
+from veery.lab.plan import LOCK
 from veery.runtime.lifecycle import STOP_SIGNALS
+from veery.runtime.locks import FileLock
+
+_DOWN_S = 60.0
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -80,8 +84,11 @@ async def restart(directory: Path, node: int) -> dict[str, Any]:
 
 
 async def down(directory: Path) -> None:
-    """End the lab; what it holds stays in its directory."""
+    """End the lab and wait until it has ended; what it holds stays in its directory. Raises LabError, LockHeld."""
     await ask(directory, {"do": "down"})
+    lock = FileLock(directory / LOCK)
+    await lock.acquire(_DOWN_S)
+    lock.release()
 
 
 async def demo(*, stay: bool, colour: bool, say: Callable[[str], None]) -> bool:

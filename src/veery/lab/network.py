@@ -10,6 +10,7 @@ import aiohttp
 
 from veery.lab.parts import OwnPart, Part, PartFacts, ProcessPart
 from veery.lab.plan import (
+    LOCK,
     NETWORK_FILE,
     LabError,
     Plan,
@@ -52,7 +53,7 @@ class LabNetwork(Startable):
         make = ProcessPart if processes else OwnPart
         self.seed: Part = make(directory, None)
         self.nodes: list[Part] = [make(directory, number) for number in range(1, len(self.plan.nodes) + 1)]
-        self._lock = FileLock(private_directory(directory) / "lock")
+        self._lock = FileLock(private_directory(directory) / LOCK)
 
     @property
     def network_file(self) -> Path:

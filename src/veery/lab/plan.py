@@ -25,6 +25,7 @@ from veery.runtime.paths import private_directory, read_bounded, write_atomic
 PLAN_FILE = "lab.json"
 NETWORK_FILE = "network.toml"
 CONTROL_SOCKET = "lab.sock"
+LOCK = "lock"
 NAME = "lab"
 
 _PLAN_MAX = 1024 * 1024

@@ -19,7 +19,7 @@ from veery.network.road import MemberAnswer
 from veery.network.steady import SteadyTime
 from veery.network.storage_answers import Part, Wrapped, checked, common_failure, take_apart, wrap
 from veery.network.time_keeper import TimeKeeper
-from veery.policy.blame import DestinationError, Verdict, judge
+from veery.policy.blame import DestinationError, RequestTimeout, Verdict, judge
 from veery.policy.chance import RandBelow, sample
 from veery.policy.pool import NodePool
 from veery.policy.swarms import RedirectKind, SwarmCache
@@ -123,7 +123,10 @@ class SwarmCalls:
         if asked.reply is None:
             if asked.verdict is Verdict.RESYNC:
                 await self._network_time.refused(call.signed_offset_ms, proved=False)
-            self._count(call, asked, node, NoAnswer("No answer came back from the network"))
+            fault = NoAnswer("No answer came back from the network")
+            self._count(call, asked, node, fault)
+            if call.member is not None and isinstance(asked.outcome, RequestTimeout):
+                raise fault  # whoever chose this member has others, and each further try costs a whole time-out
             return None
         content = asked.reply.content()
         self._network_time.note(node.ed25519, content, asked.exchange)

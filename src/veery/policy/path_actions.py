@@ -19,6 +19,7 @@ from veery.protocol.constants import (
     PATH_FAILURES,
     PATH_ROTATION_MS,
     PATH_ROTATION_RETRY_MS,
+    SECOND_MS,
 )
 from veery.protocol.swarm.nodes import ServiceNode
 
@@ -43,6 +44,7 @@ class PathRules:
     build_first_ms: int = PATH_BUILD_FIRST_MS
     build_max_ms: int = PATH_BUILD_MAX_MS
     build_rest_ms: int = MINUTE_MS  # after that many failed attempts, unless somebody wants to send
+    build_patience_ms: int = 3 * SECOND_MS  # then another path is built beside: one dead node must not cost 10 s
     suspect_ms: int = MINUTE_MS  # how long a node that just failed is avoided
     line_proof_ms: int = MINUTE_MS
 

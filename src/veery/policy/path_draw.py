@@ -23,6 +23,7 @@ class PathDraw:
         self._randbelow = randbelow
         self._rules = rules
         self._suspects: dict[bytes, int] = {}  # until when
+        self._mute: dict[bytes, int] = {}  # until when
 
     @property
     def diversity(self) -> Diversity:
@@ -33,6 +34,11 @@ class PathDraw:
         """Avoid these nodes for a while."""
         self._suspects = {key: until for key, until in self._suspects.items() if until > now_ms}
         self._suspects.update((key, now_ms + self._rules.suspect_ms) for key in keys)
+
+    def mute(self, key: bytes, now_ms: int) -> None:
+        """This node did not answer a request: it is none to prove a path with for a while, if there are others."""
+        self._mute = {each: until for each, until in self._mute.items() if until > now_ms}
+        self._mute[key] = now_ms + self._rules.suspect_ms
 
     def clear(self, key: bytes | None = None) -> None:
         """Nothing is held against this node any more, or against any."""
@@ -80,10 +86,11 @@ class PathDraw:
                 return drawn[0]
         return None
 
-    def proof(self, hops: Hops, used: Set[bytes]) -> ServiceNode | None:
-        """A node to prove a path with: outside of it, and of all paths if possible."""
+    def proof(self, hops: Hops, used: Set[bytes], now_ms: int) -> ServiceNode | None:
+        """A node to prove a path with: outside of it, answering, and outside of all paths if possible."""
         outside = [node for node in self._pool.nodes if node not in hops]
-        unused = [node for node in outside if node.ed25519 not in used] or outside
+        answering = [node for node in outside if self._mute.get(node.ed25519, 0) <= now_ms] or outside
+        unused = [node for node in answering if node.ed25519 not in used] or answering
         return pick(unused, self._randbelow) if unused else None
 
     def _fill(

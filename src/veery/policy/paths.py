@@ -17,7 +17,6 @@ reach a guard strike nodes only while other answers come in; the guard is then o
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
 
 from veery.policy.blame import Abandoned, Blame, GuardUnreachable, Outcome, RequestTimeout, judge
 from veery.policy.chance import RandBelow, doubled, jittered, pick
@@ -37,28 +36,11 @@ from veery.policy.path_actions import (
     Ruling,
 )
 from veery.policy.path_draw import Hops, PathDraw
+from veery.policy.path_kept import KeptPath, keys_of
 from veery.policy.pool import NodePool
 
 _LIVE = (PathState.BUILDING, PathState.READY)
 _UNANSWERED = (GuardUnreachable, RequestTimeout, Abandoned)
-
-
-@dataclass(slots=True)
-class _Path:
-    path_id: int
-    hops: Hops
-    rotate_at_ms: int
-    replaces: int | None = None  # the path that this one takes over from
-    state: PathState = PathState.BUILDING
-    open_requests: int = 0
-    failures: int = 0
-    silences: int = 0
-    used_ms: int = 0
-    excused: bool = False  # the machine changed its network since the last answer
-
-    @property
-    def keys(self) -> tuple[bytes, ...]:
-        return _keys(self.hops)
 
 
 class PathTable:
@@ -72,7 +54,7 @@ class PathTable:
         self._randbelow = randbelow
         self._guards = GuardMemory(guards, self.rules.guard_life_ms)
         self._draw = PathDraw(pool, self._guards, randbelow, self.rules)
-        self._paths: dict[int, _Path] = {}
+        self._paths: dict[int, KeptPath] = {}
         self._next_id = 1
         self._failed_builds = 0
         self._build_at_ms = 0
@@ -120,7 +102,9 @@ class PathTable:
         path = self._paths.get(route.path_id)
         if path is not None:
             path.open_requests -= 1
-        blame = judge(outcome, _keys(route.hops), route.destination)
+        blame = judge(outcome, keys_of(route.hops), route.destination)
+        if blame.silent and route.destination is not None:
+            self._draw.mute(route.destination, now_ms)  # it may be the dead one, and would fail every proof
         actions = self._apply(blame, outcome, path, route, now_ms)
         actions += self._tidy()
         return Ruling(blame.verdict, (*actions, *self._top_up(now_ms)))
@@ -151,6 +135,8 @@ class PathTable:
             return ()
         path.state = PathState.GONE
         blame = judge(outcome, path.keys, None)
+        if blame.silent:
+            self._draw.mute(path.proof, now_ms)
         actions = self._blame_nodes(blame, outcome, path.keys, now_ms, now_ms)
         old = self._paths.get(path.replaces) if path.replaces is not None else None
         if old is not None:
@@ -189,6 +175,7 @@ class PathTable:
     def get_timer(self) -> int:
         """When `handle_timer` is to be called next (ms)."""
         times = [self._pool.refresh_at(), *(path.rotate_at_ms for path in self._rotatable())]
+        times += [path.used_ms + self.rules.build_patience_ms for path in self._quick_builds()]
         if self._lacking() > 0:
             times.append(self._build_at_ms)
         return min(times)
@@ -199,16 +186,27 @@ class PathTable:
         if now_ms >= self._pool.refresh_at():
             actions.append(RefreshPool(self._pool.seeds_needed))
             self._pool.refresh_started(now_ms)
+        for path in self._quick_builds():
+            if now_ms >= path.used_ms + self.rules.build_patience_ms:
+                path.slow = True
+                self._draw.suspect(path.keys[1:], now_ms)
+                self._draw.mute(path.proof, now_ms)
         for path in self._rotatable():
             if now_ms >= path.rotate_at_ms:
                 actions += self._rotate(path, now_ms)
         return (*actions, *self._tidy(), *self._top_up(now_ms))
 
-    def _rotatable(self) -> list[_Path]:
+    def _rotatable(self) -> list[KeptPath]:
         rotating = {path.replaces for path in self._paths.values()}
         return [p for p in self._paths.values() if p.state is PathState.READY and p.path_id not in rotating]
 
-    def _rotate(self, path: _Path, now_ms: int) -> tuple[Action, ...]:
+    def _quick_builds(self) -> list[KeptPath]:
+        return [p for p in self._new_builds() if not p.slow]
+
+    def _new_builds(self) -> list[KeptPath]:
+        return [p for p in self._paths.values() if p.state is PathState.BUILDING and p.replaces is None]
+
+    def _rotate(self, path: KeptPath, now_ms: int) -> tuple[Action, ...]:
         standing = sum(other.state is PathState.READY for other in self._paths.values())
         if standing > self.rules.wanted:
             path.state = PathState.RETIRING
@@ -230,11 +228,11 @@ class PathTable:
     # -- blame -----------------------------------------------------------------------------------------------------
 
     def _apply(
-        self, blame: Blame, outcome: Outcome, path: _Path | None, route: Route, now_ms: int
+        self, blame: Blame, outcome: Outcome, path: KeptPath | None, route: Route, now_ms: int
     ) -> tuple[Action, ...]:
         if blame.path_lost and path is None:
             return ()  # one lost connection is one failure, however many requests were open on it
-        keys = _keys(route.hops)
+        keys = keys_of(route.hops)
         if blame.path_lost and path is not None and path.excused:
             actions: tuple[Action, ...] = ()
         else:
@@ -264,7 +262,7 @@ class PathTable:
             actions += self._strike(keys, now_ms, None)
         return actions
 
-    def _count_failure(self, blame: Blame, path: _Path, keys: tuple[bytes, ...], now_ms: int) -> tuple[Action, ...]:
+    def _count_failure(self, blame: Blame, path: KeptPath, keys: tuple[bytes, ...], now_ms: int) -> tuple[Action, ...]:
         path.silences = path.silences + 1 if blame.silent else 0
         path.failures += blame.path_failure
         failed = path.failures >= self.rules.failures
@@ -295,7 +293,7 @@ class PathTable:
         remembered = (RememberGuards(self._guards.guards),) if self._guards.forget(key) else ()
         return (NodeDropped(key), *remembered)
 
-    def _replace(self, path: _Path, key: bytes, now_ms: int) -> None:
+    def _replace(self, path: KeptPath, key: bytes, now_ms: int) -> None:
         """Put another node into the same place; without one, or in place of the guard, the path goes."""
         if path.state not in _LIVE:
             return
@@ -315,11 +313,15 @@ class PathTable:
 
     # -- building --------------------------------------------------------------------------------------------------
 
-    def _hops(self, *states: PathState, but: _Path | None = None) -> Hops:
+    def _hops(self, *states: PathState, but: KeptPath | None = None) -> Hops:
         return tuple(node for p in self._paths.values() if p.state in states and p is not but for node in p.hops)
 
     def _lacking(self) -> int:
-        return self.rules.wanted - sum(p.state in _LIVE and p.replaces is None for p in self._paths.values())
+        """How many paths to begin: slow builds do not count, but there are never more than twice the wanted ones."""
+        ready = sum(p.state is PathState.READY and p.replaces is None for p in self._paths.values())
+        return min(
+            self.rules.wanted - ready - len(self._quick_builds()), 2 * self.rules.wanted - len(self._new_builds())
+        )
 
     def _build_pause(self) -> int:
         if self._failed_builds >= self.rules.build_attempts:
@@ -349,17 +351,20 @@ class PathTable:
         return ()
 
     def _start(self, hops: Hops, now_ms: int, replaces: int | None = None) -> tuple[Action, ...]:
-        path = _Path(self._next_id, hops, now_ms + self.rules.rotation_ms, replaces, used_ms=now_ms)
+        path = KeptPath(self._next_id, hops, now_ms + self.rules.rotation_ms, replaces, used_ms=now_ms)
         self._next_id += 1
         self._paths[path.path_id] = path
         used = {key for other in self._paths.values() for key in other.keys}
-        return (BuildPath(path.path_id, hops, self._draw.proof(hops, used)),)
+        proof = self._draw.proof(hops, used, now_ms)
+        path.proof = b"" if proof is None else proof.ed25519
+        return (BuildPath(path.path_id, hops, proof),)
 
     def _make_way(self, destination: bytes | None, now_ms: int) -> tuple[Action, ...]:
         """Somebody waits: wake from resting, and build a path around the destination if every path contains it."""
         self._build_at_ms = min(self._build_at_ms, self._last_build_ms + self.rules.build_max_ms)
-        coming = any(p.state is PathState.BUILDING and destination not in p.keys for p in self._paths.values())
-        if coming or now_ms < self._build_at_ms:
+        under_way = [p for p in self._paths.values() if p.state is PathState.BUILDING and not p.slow]
+        coming = any(destination not in p.keys for p in under_way)
+        if coming or now_ms < self._build_at_ms or len(self._new_builds()) >= 2 * self.rules.wanted:
             return self._top_up(now_ms)
         ready = [path for path in self._paths.values() if path.state is PathState.READY]
         if len(ready) > max(self.rules.wanted - 1, self.rules.hops):
@@ -374,7 +379,3 @@ class PathTable:
         for path_id in gone:
             del self._paths[path_id]
         return tuple(ClosePath(path_id) for path_id in gone)
-
-
-def _keys(hops: Hops) -> tuple[bytes, ...]:
-    return tuple(node.ed25519 for node in hops)

@@ -168,7 +168,7 @@ class Paths(RuleBasedStateMachine):
     def new_hops_are_as_diverse_as_the_network_allows(self) -> None:
         live = [p for p in self.table.paths if p.state in (PathState.BUILDING, PathState.READY)]
         level = self.table.diversity
-        roomy = len({n.subnet for n in self.pool.nodes}) >= 16  # for two paths, their successors and those that leave
+        roomy = len({n.subnet for n in self.pool.nodes}) >= 28  # for two paths, company, successors, those that leave
         for path in live:
             keys = frozenset(hop.ed25519 for hop in path.hops)
             if self.known.get(path.path_id) == keys:

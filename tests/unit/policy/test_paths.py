@@ -529,6 +529,43 @@ def test_failed_builds_back_off_then_rest() -> None:
     assert len(only(BuildPath, client.actions)) == count
 
 
+def test_a_slow_build_gets_company_before_it_fails() -> None:
+    """One node that answers nothing, as hop or as proof, holds nobody up until the proof has timed out."""
+    table = PathTable(pool := NodePool(), chance(1))
+    pool.adopt(network(30), 0)
+    first = only(BuildPath, table.handle_timer(0))
+    assert len(first) == 2
+    patience = table.rules.build_patience_ms
+    assert table.get_timer() == patience
+    assert not only(BuildPath, table.handle_timer(patience - 1))
+    second = only(BuildPath, table.handle_timer(patience))
+    assert len(second) == 2
+    slow = {hop.ed25519 for build in first for hop in build.hops}
+    assert not slow & {hop.ed25519 for build in second for hop in build.hops}
+    assert table.get_timer() == 2 * patience
+    assert not only(BuildPath, table.handle_timer(2 * patience))  # never more than twice the wanted paths at once
+    assert table.get_timer() > 2 * patience
+    table.built(second[0].path_id, 2 * patience)
+    assert table.open(FAR.ed25519, 2 * patience)[0] is not None
+    table.built(first[0].path_id, 3 * patience)  # late, and still good
+    assert sum(path.state is PathState.READY for path in table.paths) == 2
+
+
+def test_a_proof_that_failed_is_not_repeated_with_the_same_node() -> None:
+    nodes = network(8)
+    table = PathTable(pool := NodePool(), chance(1))
+    pool.adopt(nodes, 0)
+    first = only(BuildPath, table.handle_timer(0))
+    silent = [build.proof for build in first]
+    now = 10_000
+    again = [each for build in first for each in table.build_failed(build.path_id, RequestTimeout(), now)]
+    now += 10_000
+    again += table.handle_timer(now)
+    proofs = [build.proof for build in only(BuildPath, again)]
+    assert proofs
+    assert not {proof.ed25519 for proof in proofs if proof} & {proof.ed25519 for proof in silent if proof}
+
+
 def test_late_reports_of_unknown_paths_are_ignored() -> None:
     client = Client(network(30))
     assert client.table.built(77, 1) == ()
