@@ -40,14 +40,15 @@ class Shorten:
 class Batch:
     """One transaction of fetched messages.
 
-    late: hashes of items that are older than what was fetched before. live: transient events, and shorten: requests to
-    the own swarm; both are carried out once the batch is durable.
+    late: hashes of items that are older than what was fetched before. account: whose swarm they come from. live:
+    transient events, and shorten: requests to the own swarm; both are carried out once the batch is durable.
     """
 
     tables: Tables
     own: AccountId
     times: Times
     late: frozenset[str] = frozenset()
+    account: AccountId | None = None
     live: list[Json] = field(default_factory=list)
     shorten: list[Shorten] = field(default_factory=list)
 

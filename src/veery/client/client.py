@@ -24,6 +24,7 @@ from veery.client.expiring import Expiring
 from veery.client.fetching import Fetching
 from veery.client.housekeeping import Housekeeping
 from veery.client.hub import Hub
+from veery.client.mailbox import own_mailbox
 from veery.client.outbox import OutboxService
 from veery.client.outbox_pump import OutboxPump
 from veery.client.profile import Profile
@@ -31,6 +32,7 @@ from veery.client.profile_service import ProfileService
 from veery.client.receiving import Receiving
 from veery.client.requests import Requests
 from veery.client.road_memory import StoreMemory
+from veery.client.sealing import Sealing
 from veery.client.sending import Sending
 from veery.network.client_road import OnionRoad
 from veery.network.proxy import Proxy
@@ -55,9 +57,9 @@ class Client:
         self._background = Background(core.clock)
         self._started = False
         expiring = Expiring(core)
-        self.pump = OutboxPump(core)
+        self.pump = OutboxPump(core, Sealing(core))
         self.sending = Sending(core)
-        self.receiving = Receiving(core, Fetching(core, expiring), self.pump.road_opened)
+        self.receiving = Receiving(core, Fetching(core, expiring, own_mailbox(core.account)), self.pump.road_opened)
         self.conversations = Conversations(core, expiring)
         self.requests = Requests(core)
         self.profile = ProfileService(core)

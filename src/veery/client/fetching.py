@@ -1,4 +1,4 @@
-"""One request to one member for the messages of the own account, and the keeping of its answer.
+"""One request to one member for the messages of a mailbox, and the keeping of its answer.
 
 Faults are kept apart by what they concern: a member that does not answer, or not in the form of the book, raises; an
 item that breaks a rule is refused and counts as seen; an item that a later build may read is kept with its bytes.
@@ -7,50 +7,33 @@ item that breaks a rule is refused and counts as seen; an item that a later buil
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
-from veery.client.applying import apply_item
 from veery.client.arrivals import Batch
 from veery.client.core import Core
 from veery.client.expiring import Expiring
-from veery.client.opening import Opened, Opening, open_items
+from veery.client.mailbox import Mailbox
+from veery.client.opening import Opened
 from veery.errors import PeerRefused
 from veery.network.road import MemberAnswer
 from veery.network.signed_calls import call_signed
 from veery.policy.late import Horizon
 from veery.policy.polling import Page, PolledItem, Reading, read_answer
-from veery.protocol.account import Account, AccountId
+from veery.protocol.account import AccountId
 from veery.protocol.storage_rpc import (
-    Namespace,
     Retrieve,
     message_hash,
-    owner_signer,
     poll_fractions,
     read_retrieve,
     sign_request,
 )
-from veery.store.inbox import FetchedBatch, FetchedItem, Recorded, Undecoded
+from veery.store.inbox import FetchedBatch, FetchedItem, Recorded
 from veery.store.tables import Tables
 
-Open: TypeAlias = Callable[[Sequence[FetchedItem], Account], Mapping[str, Opening]]
-Apply: TypeAlias = Callable[[Batch, Mapping[str, Opening], FetchedItem], Undecoded | None]
-
 _OK: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """How the items of one namespace of the own swarm are read."""
-
-    open: Open
-    apply: Apply
-
-
-# In the order of handling: what gives keys and configuration must come before the messages that need them.
-HANDLERS: Final[Mapping[int, Handler]] = {int(Namespace.INBOX): Handler(open_items, apply_item)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +53,40 @@ class Answered:
 
 
 class Fetching:
-    """Requests for messages of one account."""
+    """Requests for the messages of one mailbox."""
 
-    def __init__(self, core: Core, expiring: Expiring) -> None:
+    def __init__(self, core: Core, expiring: Expiring, mailbox: Mailbox) -> None:
         self._core = core
         self._expiring = expiring
-        self._signer = owner_signer(core.own.raw, core.account.ed25519_secret)
+        self.mailbox = mailbox
 
     async def ask(self, member: bytes, namespaces: Sequence[int]) -> Sequence[Answered]:
         """Ask a member for what is new in each namespace.
 
         Raises NetworkError, and ProtocolError for an answer that is none.
         """
-        own, road = self._core.own, self._core.road
+        account, road = self.mailbox.account, self._core.road
         sizes = poll_fractions(namespaces)
         cursors = await self._core.read(
-            lambda tables: {each: tables.inbox.last_hash(member, own, each) for each in namespaces}
+            lambda tables: {each: tables.inbox.last_hash(member, account, each) for each in namespaces}
         )
 
         def ask(now_ms: int) -> list[Retrieve]:
             parts = (
-                Retrieve(own.raw, each, last_hash=cursors[each], max_size=sizes[each], timestamp=now_ms)
+                Retrieve(account.raw, each, last_hash=cursors[each], max_size=sizes[each], timestamp=now_ms)
                 for each in namespaces
             )
-            return [sign_request(part, self._signer) for part in parts]
+            return [sign_request(part, self.mailbox.signer) for part in parts]
 
-        answers = await call_signed(road, own.raw, ask, member=member)
+        answers = await call_signed(road, account.raw, ask, member=member)
         if len(answers) != len(namespaces):
-            raise PeerRefused("a member of the own swarm leaves out a part of the poll", code=_OK)
+            raise PeerRefused("a member of the swarm leaves out a part of the poll", code=_OK)
         return [
-            _read(namespace, answer, own, cursors[namespace] if answer.member.ed25519 == member else None)
+            _read(namespace, answer, account, cursors[namespace] if answer.member.ed25519 == member else None)
             for namespace, answer in zip(namespaces, answers, strict=True)
         ]
 
-    async def record(self, answer: Answered, handler: Handler, horizon: Horizon) -> tuple[Reading, Recorded]:
+    async def record(self, answer: Answered, horizon: Horizon) -> tuple[Reading, Recorded]:
         """Keep what is new of an answer, move the cursor, and do what follows from it."""
         core = self._core
         seen = await core.read(lambda tables: {item.hash for item in answer.items if tables.inbox.is_seen(item.hash)})
@@ -113,12 +96,16 @@ class Fetching:
             return reading, Recorded((), (), (), len(answer.items))
         by_hash = {item.hash: item for item in answer.items}
         fresh = [by_hash[each.item.hash] for each in reading.fetched]
-        openings = await asyncio.to_thread(handler.open, fresh, core.account)
+        handler = self.mailbox.handlers[answer.namespace]
+        opener = await core.read(lambda tables: handler.prepare(tables, core.account))
+        openings = await asyncio.to_thread(opener, fresh)
         late = frozenset(each.item.hash for each in reading.fetched if each.late)
-        fetched = FetchedBatch(answer.node, core.own, answer.namespace, _by_time(fresh, openings), reading.cursor)
+        fetched = FetchedBatch(
+            answer.node, self.mailbox.account, answer.namespace, _by_time(fresh, openings), reading.cursor
+        )
 
         def work(tables: Tables) -> tuple[Recorded, Batch]:
-            batch = Batch(tables, core.own, times, late)
+            batch = Batch(tables, core.own, times, late, self.mailbox.account)
             return tables.inbox.record_fetched(fetched, partial(handler.apply, batch, openings), times.local_ms), batch
 
         recorded, batch = await core.write(work)
@@ -129,23 +116,23 @@ class Fetching:
         return reading, recorded
 
 
-def _read(namespace: int, answer: MemberAnswer, own: AccountId, cursor: str | None) -> Answered:
+def _read(namespace: int, answer: MemberAnswer, account: AccountId, cursor: str | None) -> Answered:
     """Read an answer to a retrieve. Raises PeerRefused, AnswerMalformed.
 
     An item under a hash that is not its own is left out: marking that hash as seen would hide the real message.
     """
     if answer.status != _OK:
-        raise PeerRefused(f"a member of the own swarm refuses the poll with code {answer.status}", code=answer.status)
+        raise PeerRefused(f"a member of the swarm refuses the poll with code {answer.status}", code=answer.status)
     read = read_retrieve(answer.body)
     items = tuple(
         FetchedItem(each.hash, each.data, each.timestamp, each.expiration)
         for each in read.messages
-        if each.hash == message_hash(own.raw, namespace, each.data)
+        if each.hash == message_hash(account.raw, namespace, each.data)
     )
     return Answered(namespace, answer.member.ed25519, cursor, items, read.more)
 
 
-def _by_time(items: Sequence[FetchedItem], openings: Mapping[str, Opening]) -> tuple[FetchedItem, ...]:
+def _by_time(items: Sequence[FetchedItem], openings: Mapping[str, object]) -> tuple[FetchedItem, ...]:
     """Items by T, so that what speaks of a message comes after it; those without T by the time of their storing."""
 
     def key(item: FetchedItem) -> int:

@@ -6,7 +6,7 @@ the thread that writes. One item that cannot be opened is a value here, for it m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -17,6 +17,7 @@ from veery.protocol.content import Content, decode
 from veery.protocol.message_v1 import MessageMalformed
 from veery.protocol.receive_rules import Received
 from veery.store.inbox import FetchedItem, Undecoded
+from veery.store.tables import Tables
 
 NEWER_VERSION: Final = 0  # first byte of every later version; none begins a message of version 1, 06.11
 UNKNOWN_VERSION: Final = "message.unknown_version"
@@ -48,9 +49,13 @@ class Broken:
 Opening: TypeAlias = Opened | Undecoded | Broken
 
 
-def open_items(items: Iterable[FetchedItem], account: Account) -> Mapping[str, Opening]:
-    """Open items of a user's namespace 0, by hash."""
-    return {item.hash: open_item(item.data, account) for item in items}
+def prepare_inbox(tables: Tables, account: Account) -> Callable[[Iterable[FetchedItem]], Mapping[str, Opening]]:
+    """What opens items of a user's namespace 0, by hash, with the keys that the store holds now."""
+
+    def open_items(items: Iterable[FetchedItem]) -> Mapping[str, Opening]:
+        return {item.hash: open_item(item.data, account) for item in items}
+
+    return open_items
 
 
 def open_item(data: bytes, account: Account) -> Opening:

@@ -16,6 +16,7 @@ from typing import Final
 
 from veery.client import fates
 from veery.client.core import Core
+from veery.client.sealing import Sealing
 from veery.client.storing import choose_member, is_final, store_copy
 from veery.errors import NetworkError, PeerRefused, ProtocolError, Retry
 from veery.policy import outbox as policy
@@ -30,7 +31,6 @@ from veery.policy.outbox_table import (
     Sealed,
     StoreAnswered,
 )
-from veery.protocol import message_v1
 from veery.protocol.constants import SECOND_MS
 from veery.protocol.storage_rpc import message_hash
 from veery.store import outbox as rows
@@ -40,7 +40,6 @@ from veery.store.tables import Tables
 
 COPIES_MAX: Final = 200  # looked at in one pass, the longest waiting first
 DESTINATIONS_MAX: Final = 8  # swarms that are written to at the same time
-LEVEL: Final = "v1"
 EXPIRED: Final = "client.send.expired"  # reason of a message whose time ran out before any member took it
 
 _STATES: Final[Mapping[rows.CopyState, CopyState]] = {
@@ -53,8 +52,9 @@ _STATES: Final[Mapping[rows.CopyState, CopyState]] = {
 class OutboxPump:
     """Brings the copies of one account's outbox to their swarms."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, sealing: Sealing) -> None:
         self._core = core
+        self._sealing = sealing
         self._held: dict[int, OutgoingCopy] = {}  # what the policy knows beyond the row, by its id
         self._busy: set[bytes] = set()
         self._slots = asyncio.Semaphore(DESTINATIONS_MAX)
@@ -168,37 +168,36 @@ class OutboxPump:
                 case None:
                     return False
                 case Step.SEAL:
-                    await self._seal(copy)
+                    if not await self._seal(copy):
+                        return True  # what comes after it may go first
                 case Step.SEND:
                     await self._send(copy)
                 case Step.EXPIRE:
                     await self._keep(copy, self._advance(copy, Expired()))
 
-    async def _seal(self, copy: Copy) -> None:
+    async def _seal(self, copy: Copy) -> bool:
+        """Fix the bytes of a copy; False when it has to wait before that can be done."""
         core = self._core
         try:
-            sealed = message_v1.seal(
-                copy.content,
-                sender_ed25519_secret=core.account.ed25519_secret,
-                recipient=copy.destination.raw,
-                timestamp_ms=copy.timestamp_ms,
-                random=core.random.random_bytes,
-            )
+            sealed = await self._sealing.seal(copy)
         except ProtocolError as error:
             await self._keep(copy, self._advance(copy, AttemptFailed(error.kind, Retry.NEVER)))
-            return
-        hash_ = message_hash(copy.destination.raw, copy.namespace, sealed)
+            return True
+        if sealed is None:
+            return False
+        hash_ = message_hash(copy.destination.raw, copy.namespace, sealed.data)
         now_ms = core.clock.now_ms()
 
         def work(tables: Tables) -> None:
             if tables.outbox.get(copy.id) is None:
                 return  # the message was deleted meanwhile
-            fates.seal(tables, copy, sealed, hash_, LEVEL, now_ms + copy.ttl_ms, now_ms)
+            fates.seal(tables, copy, sealed.data, hash_, sealed.level, now_ms + copy.ttl_ms, now_ms)
             if copy.destination == core.own:
                 tables.inbox.mark_seen(hash_, now_ms + copy.ttl_ms)
 
         await core.write(work)
         self._held[copy.id] = self._advance(copy, Sealed(hash_))
+        return True
 
     async def _send(self, copy: Copy) -> None:
         core, state = self._core, self._of(copy)

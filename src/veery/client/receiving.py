@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from veery.client.core import Core
-from veery.client.fetching import HANDLERS, Answered, Fetching, Handler
+from veery.client.fetching import Answered, Fetching
 from veery.errors import NetworkError, ProtocolError, Unreachable
 from veery.policy.late import Horizon
 from veery.policy.poll_schedule import Activity, PollSchedule
@@ -38,10 +38,9 @@ class Fetched:
 
 
 class Receiving:
-    """Fetches and applies messages of one account. Polls never overlap.
+    """Fetches and applies the messages of one mailbox. Polls never overlap.
 
-    handlers: the namespaces that are polled, in the order of handling. answered: called when the first answer came
-    after a spell without any.
+    answered: called when the first answer came after a spell without any.
     """
 
     def __init__(
@@ -49,14 +48,14 @@ class Receiving:
         core: Core,
         fetching: Fetching,
         answered: Callable[[], Awaitable[None]],
-        handlers: Mapping[int, Handler] = HANDLERS,
     ) -> None:
         self._core = core
         self._fetching = fetching
         self._answered = answered
-        self._handlers = handlers
+        self._account = fetching.mailbox.account
+        self._namespaces = tuple(fetching.mailbox.handlers)
         self._schedule = PollSchedule(core.random.randbelow)
-        self._horizons = {namespace: Horizon() for namespace in handlers}
+        self._horizons = {namespace: Horizon() for namespace in self._namespaces}
         self._polling = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._silent = False
@@ -76,16 +75,16 @@ class Receiving:
                     await self._poll_due()
             except NetworkError as error:
                 self._silent = True
-                log.info("The own swarm is not known: %s", error)
+                log.info("A swarm is not known: %s", error)
             await self._rest()
 
     async def fetch(self) -> Fetched:
         """Poll now, until those who are asked have nothing more.
 
-        Raises NetworkError when no member of the own swarm gave a usable answer.
+        Raises NetworkError when no member of the swarm gave a usable answer.
         """
         found = Fetched()
-        failure: NetworkError = Unreachable("no member of the own swarm can be asked now")
+        failure: NetworkError = Unreachable("no member of the swarm can be asked now")
         async with self._polling:
             await self._learn_members()
             self._schedule.poll_now(self._now())
@@ -104,7 +103,7 @@ class Receiving:
     # -- polls -------------------------------------------------------------------------------------------------
 
     async def _learn_members(self) -> None:
-        members = await self._core.road.members(self._core.own.raw)
+        members = await self._core.road.members(self._account.raw)
         self._schedule.set_members(member.ed25519 for member in members)
 
     async def _poll_due(self) -> None:
@@ -119,14 +118,14 @@ class Receiving:
         """One request to a member that the schedule has chosen. Raises NetworkError."""
         found, again = Fetched(polls=1), False
         try:
-            answers = await self._fetching.ask(member, tuple(self._handlers))
+            answers = await self._fetching.ask(member, self._namespaces)
             for answer in answers:
                 reading, outcome = await self._take(answer)
                 found += outcome
                 again = again or reading.again
         except ProtocolError as error:
             self._schedule.failed(member, self._now())
-            raise Unreachable("a member of the own swarm gives answers that are none") from error
+            raise Unreachable("a member of the swarm gives answers that are none") from error
         except BaseException:  # also when cancelled: the schedule must not wait for this poll for ever
             self._schedule.failed(member, self._now())
             raise
@@ -139,7 +138,7 @@ class Receiving:
 
     async def _take(self, answer: Answered) -> tuple[Reading, Fetched]:
         horizon = self._horizons[answer.namespace]
-        reading, recorded = await self._fetching.record(answer, self._handlers[answer.namespace], horizon)
+        reading, recorded = await self._fetching.record(answer, horizon)
         self._horizons[answer.namespace] = reading.horizon
         new = len(recorded.applied) + len(recorded.undecoded) + len(recorded.refused)
         return reading, Fetched(new, len(recorded.refused))

@@ -11,5 +11,17 @@ from typing import Final
 
 from veery.runtime.sqlite import Migration
 from veery.store.schema import VERSION_1
+from veery.store.schema_devices import VERSION_2
+from veery.store.schema_files import VERSION_6
+from veery.store.schema_groups import VERSION_4
+from veery.store.schema_storage import VERSION_5
+from veery.store.schema_sync import VERSION_3
 
-MIGRATIONS: Final[Sequence[Migration]] = ((1, VERSION_1),)
+MIGRATIONS: Final[Sequence[Migration]] = (
+    (1, VERSION_1),
+    (2, VERSION_2),
+    (3, VERSION_3),
+    (4, VERSION_4),
+    (5, VERSION_5),
+    (6, VERSION_6),
+)

@@ -249,7 +249,10 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 async def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await (await make_store(tmp_path)).close()
-    later = (*migrations.MIGRATIONS, (2, "CREATE TABLE later (x); INSERT INTO later VALUES (41);"))
+    later = (
+        *migrations.MIGRATIONS,
+        (len(migrations.MIGRATIONS) + 1, "CREATE TABLE later (x); INSERT INTO later VALUES (41);"),
+    )
     monkeypatch.setattr("veery.store.database.MIGRATIONS", later)
     async with await Store.open(tmp_path, PASSPHRASE) as store:
         assert (await store.read(lambda tables: tables.accounts.get())).display_name == "Me"
@@ -257,7 +260,10 @@ async def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, monkeypatch
 
 async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await (await make_store(tmp_path)).close()
-    broken = (*migrations.MIGRATIONS, (2, "DROP TABLE settings; SELECT no_such_function();"))
+    broken = (
+        *migrations.MIGRATIONS,
+        (len(migrations.MIGRATIONS) + 1, "DROP TABLE settings; SELECT no_such_function();"),
+    )
     monkeypatch.setattr("veery.store.database.MIGRATIONS", broken)
     with pytest.raises(StoreError):
         await Store.open(tmp_path, PASSPHRASE)

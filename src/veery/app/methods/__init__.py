@@ -1,0 +1,65 @@
+"""What can be asked of a running engine, by name: one set of functions for the CLI, the control socket and later doors.
+
+Parameters and results are plain JSON values. Account IDs are 66 hex characters; times are milliseconds. A method that
+is wrong in its parameters raises `ParametersWrong`; whatever the engine raises goes through unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from veery.app.methods import contacts, events, messages, outbox, own_account, road
+from veery.app.methods.parameters import Method, NoSuchMethod, ParametersWrong, Stream, find_conversation
+
+__all__ = [
+    "CURSOR",
+    "HELLO",
+    "LASTING",
+    "METHODS",
+    "REPEATABLE",
+    "STREAMS",
+    "Method",
+    "NoSuchMethod",
+    "ParametersWrong",
+    "Stream",
+    "find_conversation",
+]
+
+METHODS: Final[Mapping[str, Method]] = {
+    each.__name__: each
+    for each in (
+        own_account.hello,
+        own_account.account,
+        own_account.set_name,
+        own_account.status,
+        messages.send,
+        messages.wait_stored,
+        messages.fetch,
+        messages.messages,
+        messages.conversations,
+        messages.mark_read,
+        contacts.requests,
+        contacts.accept,
+        contacts.decline,
+        contacts.block,
+        contacts.unblock,
+        contacts.set_nickname,
+        outbox.outbox,
+        outbox.retry,
+        outbox.drop,
+        road.path,
+        events.events,
+        events.ack,
+        events.acknowledged,
+    )
+}
+STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (events.follow, road.doctor)}
+
+HELLO: Final = own_account.hello.__name__
+# Not made twice by being made again: a session repeats these when the process that it asked has ended.
+REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - {"send", "drop"})
+# They wait for something outside: a process that ends does not wait for them.
+LASTING: Final = frozenset({"wait_stored", "fetch", "path", *STREAMS})
+# Streams of numbered events, which go on after the last number.
+CURSOR: Final = frozenset({"follow"})

@@ -1,0 +1,79 @@
+"""Reading the parameters of methods: plain JSON values, each checked for its type."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from veery.client.client import Client
+from veery.errors import ClientError, NotFound
+from veery.protocol.account import AccountId
+
+Json: TypeAlias = Any
+Params: TypeAlias = Mapping[str, Any]
+Method: TypeAlias = Callable[[Client, Params], Awaitable[Json]]
+Stream: TypeAlias = Callable[[Client, Params], AsyncGenerator[Json, None]]
+
+
+class ParametersWrong(ClientError):
+    """A method was called with parameters that it does not take."""
+
+    default_kind = "app.parameters"
+
+
+class NoSuchMethod(ClientError):
+    """There is no method of this name."""
+
+    default_kind = "app.method"
+    default_remedy = "The running Veery may be of another version; restart it"
+
+
+def text_of(params: Params, name: str) -> str:
+    """A text. Raises ParametersWrong, as the others."""
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise ParametersWrong(f"`{name}` must be text")
+    return value
+
+
+def number_of(params: Params, name: str, default: int | None = None) -> int:
+    """An integer; without a default it must be there."""
+    value = params.get(name, default)
+    if type(value) is not int:
+        raise ParametersWrong(f"`{name}` must be an integer")
+    return value
+
+
+def flag_of(params: Params, name: str) -> bool:
+    """True or false; false when it is not there."""
+    value = params.get(name, False)
+    if not isinstance(value, bool):
+        raise ParametersWrong(f"`{name}` must be true or false")
+    return value
+
+
+async def conversation_of(client: Client, params: Params, name: str = "conversation") -> str:
+    """The conversation that a person named: an Account ID, or a contact's name or the beginning of the ID."""
+    return await find_conversation(client, text_of(params, name))
+
+
+async def find_conversation(client: Client, named: str) -> str:
+    """The Account ID for what a person typed: an ID whole, or what one contact alone is called or begins with.
+
+    Raises NotFound (nobody, or several), AccountIdWrong.
+    """
+    typed = named.strip()
+    if len(typed) == 66:
+        return AccountId.parse_user(typed).hex
+    known = [*await client.conversations.list(hidden=True), *await client.requests.list()]
+    by_name = {each.id for each in known if typed.casefold() in (each.nickname.casefold(), each.name.casefold())}
+    by_id = {each.id for each in known if len(typed) >= 4 and each.id.startswith(typed.lower())}
+    found = by_name or by_id
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        raise NotFound(f"`{typed}` fits {len(found)} contacts", remedy="Use the Account ID, or more of its beginning")
+    raise NotFound(
+        f"no contact is called `{typed}`",
+        remedy="Use the whole Account ID (66 characters, beginning with 05); `veery conversations` lists contacts",
+    )
