@@ -14,6 +14,7 @@ from veery.store.schema import VERSION_1
 from veery.store.schema_devices import VERSION_2
 from veery.store.schema_files import VERSION_6
 from veery.store.schema_groups import VERSION_4
+from veery.store.schema_levels import VERSION_7
 from veery.store.schema_storage import VERSION_5
 from veery.store.schema_sync import VERSION_3
 
@@ -24,4 +25,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     (4, VERSION_4),
     (5, VERSION_5),
     (6, VERSION_6),
+    (7, VERSION_7),
 )
