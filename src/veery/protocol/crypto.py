@@ -313,7 +313,7 @@ def _chacha_stream(key: bytes, counter_and_nonce: bytes, data: bytes) -> bytes:
 
 def mlkem_public(seed64: bytes) -> bytes:
     """ML-KEM-768 public key, 1184 bytes, of a key seed (d and z)."""
-    return _mlkem_private(seed64).public_key().public_bytes_raw()
+    return mlkem_private(seed64).public_key().public_bytes_raw()
 
 
 def mlkem_encapsulate(public: bytes) -> tuple[bytes, bytes]:
@@ -335,10 +335,11 @@ def mlkem_decapsulate(seed64: bytes, ciphertext: bytes) -> bytes:
     """
     if len(ciphertext) != MLKEM_CIPHERTEXT_SIZE:
         raise CryptoFailed("an ML-KEM ciphertext of a wrong size", kind="protocol.crypto.kem")
-    return _mlkem_private(seed64).decapsulate(ciphertext)
+    return mlkem_private(seed64).decapsulate(ciphertext)
 
 
-def _mlkem_private(seed64: bytes) -> MLKEM768PrivateKey:
+def mlkem_private(seed64: bytes) -> MLKEM768PrivateKey:
+    """The library's key of a key seed, expanded; `protocol.mlkem` keeps it."""
     return MLKEM768PrivateKey.from_seed_bytes(_sized(seed64, MLKEM_SEED_SIZE, "an ML-KEM seed"))
 
 

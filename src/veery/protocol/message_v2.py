@@ -187,7 +187,7 @@ def _decrypt(outer: _Outer, mask: bytes, held: Sequence[HybridKeys]) -> bytes | 
             continue
         try:
             exchanged = crypto.x25519(keys.x25519_secret.reveal(), outer.ephemeral)
-            shared = crypto.mlkem_decapsulate(keys.mlkem_seed.reveal(), outer.ciphertext)
+            shared = keys.mlkem_seed.decapsulate(outer.ciphertext)
             key, nonce = _key(shared, exchanged, outer.ephemeral, keys.public.x25519)
             return crypto.xchacha_decrypt(key, nonce, outer.payload)
         except CryptoFailed:

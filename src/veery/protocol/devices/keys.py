@@ -18,6 +18,7 @@ from veery.protocol.constants import (
     MLKEM_PUBLIC_SIZE,
     MLKEM_SEED_SIZE,
 )
+from veery.protocol.mlkem import MlkemSecret
 from veery.secret import Secret
 
 
@@ -39,7 +40,7 @@ class HybridKeys:
 
     seed: Secret
     x25519_secret: Secret
-    mlkem_seed: Secret
+    mlkem_seed: MlkemSecret
     public: HybridPublic
 
     @classmethod
@@ -57,6 +58,6 @@ class HybridKeys:
         if len(seed) != KEY_SEED_SIZE:
             raise Misuse(f"a key seed must be {KEY_SEED_SIZE} bytes", kind="devices.keys")
         raw = crypto.shake256(KEY_SIZE + MLKEM_SEED_SIZE, label, seed.reveal())
-        x25519_secret, mlkem_seed = raw[:KEY_SIZE], raw[KEY_SIZE:]
-        public = HybridPublic(crypto.x25519_public(x25519_secret), crypto.mlkem_public(mlkem_seed))
-        return cls(seed, Secret(x25519_secret), Secret(mlkem_seed), public)
+        x25519_secret, mlkem_seed = Secret(raw[:KEY_SIZE]), MlkemSecret(raw[KEY_SIZE:])
+        public = HybridPublic(crypto.x25519_public(x25519_secret.reveal()), mlkem_seed.public())
+        return cls(seed, x25519_secret, mlkem_seed, public)

@@ -122,7 +122,7 @@ def _seal(slots: Slots, ciphertext: bytes, taken: _Taken, key_base: bytes) -> by
 
 def _open(slots: Slots, ciphertext: bytes, encrypted: bytes, device: HybridKeys) -> bytes:
     exchanged = crypto.x25519(device.x25519_secret.reveal(), slots.ephemeral)
-    shared = crypto.mlkem_decapsulate(device.mlkem_seed.reveal(), ciphertext)
+    shared = device.mlkem_seed.decapsulate(ciphertext)
     key = _slot_key(slots, device.public, shared, exchanged)
     return crypto.xchacha_stream(key, _slot_nonce(slots, ciphertext), encrypted)
 
