@@ -31,6 +31,7 @@ from veery.client.profile import Profile
 from veery.client.profile_service import ProfileService
 from veery.client.receiving import Receiving
 from veery.client.requests import Requests
+from veery.client.rereading import Rereading
 from veery.client.road_memory import StoreMemory
 from veery.client.sealing import Sealing
 from veery.client.sending import Sending
@@ -59,14 +60,16 @@ class Client:
         expiring = Expiring(core)
         self.pump = OutboxPump(core, Sealing(core))
         self.sending = Sending(core)
-        self.receiving = Receiving(core, Fetching(core, expiring, own_mailbox(core.account)), self.pump.road_opened)
+        mailbox = own_mailbox(core.account)
+        self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self.pump.road_opened)
+        self.rereading = Rereading(core, expiring)
         self.conversations = Conversations(core, expiring)
         self.requests = Requests(core)
         self.profile = ProfileService(core)
         self.events = Events(core)
         self.outbox = OutboxService(core)
         self.doctor = Doctor(core)
-        self.housekeeping = Housekeeping(core, expiring)
+        self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox)
 
     @classmethod
     async def open(

@@ -101,7 +101,7 @@ class Fetching:
         openings = await asyncio.to_thread(opener, fresh)
         late = frozenset(each.item.hash for each in reading.fetched if each.late)
         fetched = FetchedBatch(
-            answer.node, self.mailbox.account, answer.namespace, _by_time(fresh, openings), reading.cursor
+            answer.node, self.mailbox.account, answer.namespace, by_time(fresh, openings), reading.cursor
         )
 
         def work(tables: Tables) -> tuple[Recorded, Batch]:
@@ -132,7 +132,7 @@ def _read(namespace: int, answer: MemberAnswer, account: AccountId, cursor: str 
     return Answered(namespace, answer.member.ed25519, cursor, items, read.more)
 
 
-def _by_time(items: Sequence[FetchedItem], openings: Mapping[str, object]) -> tuple[FetchedItem, ...]:
+def by_time(items: Sequence[FetchedItem], openings: Mapping[str, object]) -> tuple[FetchedItem, ...]:
     """Items by T, so that what speaks of a message comes after it; those without T by the time of their storing."""
 
     def key(item: FetchedItem) -> int:

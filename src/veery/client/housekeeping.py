@@ -7,6 +7,8 @@ from typing import Final
 
 from veery.client.core import Core
 from veery.client.expiring import Expiring
+from veery.client.mailbox import Mailbox
+from veery.client.rereading import Rereading
 from veery.protocol.constants import DAY_MS, HOUR_MS, SECOND_MS
 from veery.runtime.lifecycle import Periodic
 from veery.store.tables import Tables
@@ -16,14 +18,17 @@ _TIDY_S: Final = HOUR_MS / SECOND_MS
 
 
 class Housekeeping:
-    """Removes what is over."""
+    """Removes what is over, and begins by reading what an earlier build could not read."""
 
-    def __init__(self, core: Core, expiring: Expiring) -> None:
+    def __init__(self, core: Core, expiring: Expiring, rereading: Rereading, mailbox: Mailbox) -> None:
         self._core = core
         self._expiring = expiring
+        self._rereading = rereading
+        self._mailbox = mailbox
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        await self._rereading.reread(self._mailbox)
         async with asyncio.TaskGroup() as group:
             group.create_task(Periodic(self._core.clock, _TIDY_S, self.tidy, first_s=0).run())
             group.create_task(self._sweep())

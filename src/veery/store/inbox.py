@@ -175,6 +175,18 @@ class Inbox:
         )
         return tuple(_kept(row) for row in rows)
 
+    def reread(self, kept: KeptItem, apply: Apply) -> bool:
+        """Apply a kept item again, in the transaction that is open; tells whether it was read, and is forgotten.
+
+        One that now breaks a rule is forgotten as well, without what it wrote. Raises as `record_fetched`.
+        """
+        outcome = self._apply(kept.item, apply)
+        if isinstance(outcome, Undecoded):
+            self._db.execute("UPDATE undecoded SET reason = ? WHERE id = ?", (outcome.reason, kept.id))
+            return False
+        self.release(kept.id)
+        return outcome is None
+
     def release(self, id_: int) -> None:
         """Forget a kept item: it was read, or never will be."""
         self._db.execute("DELETE FROM undecoded WHERE id = ?", (id_,))
