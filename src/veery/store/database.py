@@ -10,6 +10,10 @@ on the disk, before the answer comes back; writes that come together share one c
 the database on another connection and never waits for writers. Both take functions, not coroutines: they should be
 short and do nothing but work with the tables, for a write that shares a commit may be undone with it.
 
+A row that is deleted is overwritten in the database at once, but older images of its page remain in the log for a
+while. Whoever erases something that must be gone when the call returns (keys, seeds, what a person deleted) deletes it
+in a `run` and then awaits `purge()`; see `purging`.
+
 Creation is safe against kills: the database is made under another name, then the header is written, then the database
 gets its name. A kill in between leaves either nothing that counts, or a store that `open` completes.
 """
@@ -44,6 +48,7 @@ from veery.store.faults import StoreClosed, StoreDamaged, store_faults
 from veery.store.header import HEADER_NAME, new_header, open_header, read_header, rewrap, write_header
 from veery.store.keys import Unlock
 from veery.store.migrations import MIGRATIONS
+from veery.store.purging import Purged, purge
 from veery.store.tables import Tables
 
 T = TypeVar("T")
@@ -68,11 +73,20 @@ class NewProfile:
 class Store:
     """An open store. Make one with `create` or `open`, inside the event loop that it will be used in."""
 
-    def __init__(self, directory: Path, writer: WriterThread, readers: ReaderPool, lock: FileLock) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        writer: WriterThread,
+        readers: ReaderPool,
+        lock: FileLock,
+        connect: Callable[[], Connection],
+    ) -> None:
         self.directory = directory
         self._writer = writer
         self._readers = readers
         self._lock = lock
+        self._connect = connect
+        self._purging = asyncio.Lock()
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
@@ -125,7 +139,7 @@ class Store:
         writer = WriterThread(lambda: _migrated(path, key), name="veery-store")
         await writer.start()
         readers = ReaderPool(lambda: open_encrypted(path, key, _READING), name="veery-store-reader")
-        return cls(directory, writer, readers, lock)
+        return cls(directory, writer, readers, lock, lambda: open_encrypted(path, key))
 
     async def run(self, work: Callable[[Tables], T]) -> T:
         """Run `work(tables)` in a transaction; give its result once it is on the disk.
@@ -147,6 +161,19 @@ class Store:
         with store_faults():
             return await self._readers.run(lambda connection: work(Tables(connection, path)))
 
+    async def purge(self, *, thorough: bool = False) -> Purged:
+        """Make what earlier calls of `run` have deleted unreadable for good, and give its space back to the disk.
+
+        Cuts the log to nothing and free pages off the file; writers and readers go on meanwhile. thorough: writes the
+        whole database anew, so that not one byte of a deleted row remains anywhere in it; writers wait for that
+        (seconds for a store of years), and it needs as much free space again. Raises StoreBusy (others read or write
+        all the time: try again later), StoreFull, StoreClosed.
+        """
+        async with self._purging:
+            self._need_open()
+            with store_faults():
+                return await asyncio.to_thread(purge, self._connect, self.directory / DATABASE_NAME, thorough=thorough)
+
     async def change_unlock(self, old: Unlock, new: Unlock, random: RandomBytes = random_bytes) -> None:
         """Change how the store opens (a new passphrase, say); the database stays. Raises WrongKey, StoreError."""
         self._need_open()
@@ -160,7 +187,8 @@ class Store:
 
     async def _close(self) -> None:
         try:
-            await self._readers.close()
+            async with self._purging:  # its thread has the database open
+                await self._readers.close()
             await self._writer.close()
         finally:
             self._lock.release()

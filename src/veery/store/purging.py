@@ -1,0 +1,82 @@
+"""Freed means freed: what was deleted leaves the database, and the file becomes smaller.
+
+Three things keep deleted rows readable to whoever holds the key, and each is answered:
+
+- free space inside pages and free pages: `secure_delete` (on for every writing connection, and FTS5's own option of
+  that name) overwrites both as rows go;
+- pages that lost cells to a neighbour when the tree was balanced may keep bytes of cells that were deleted later
+  from that neighbour: only a VACUUM, which writes the database anew, is sure to leave none. `thorough` does it;
+- the write-ahead log holds older images of pages: it is brought into the database and cut to nothing.
+
+Without `thorough` free pages are cut off the end of the file instead (incremental vacuum), a chunk a transaction, so
+that writers wait for some milliseconds at most. What no program can promise: a disk, or its file system, may keep old
+blocks. They are encrypted, and useless without the key of the store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from veery.runtime.faults import DiskFull
+from veery.runtime.sqlite import Connection, DatabaseLocked, mapped, transaction
+
+_CHUNK: Final = 1_000  # pages given back in one transaction
+_TRIES: Final = 5  # each waits as long as the connection's busy time-out
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """Bytes of the database and its log before and after."""
+
+    before_bytes: int
+    after_bytes: int
+
+
+def purge(open_connection: Callable[[], Connection], path: Path, *, thorough: bool) -> Purged:
+    """Make deleted rows unreadable and give their space back. Blocks; for a thread.
+
+    open_connection: opens a writing connection to the database at `path`, which is closed again.
+    Raises DatabaseLocked (somebody reads or writes all the time: nothing is lost, try later), DiskFull.
+    """
+    before = _bytes(path)
+    connection = open_connection()
+    try:
+        with mapped():
+            if thorough:
+                _need_space(path)
+                connection.execute("VACUUM")
+            else:
+                _give_back(connection)
+            _cut_log(connection)
+    finally:
+        connection.close()
+    return Purged(before, _bytes(path))
+
+
+def _give_back(connection: Connection) -> None:
+    while int(connection.execute("PRAGMA freelist_count").fetchone()[0]):
+        with transaction(connection):
+            connection.execute(f"PRAGMA incremental_vacuum({_CHUNK})").fetchall()
+
+
+def _cut_log(connection: Connection) -> None:
+    for _ in range(_TRIES):
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            return
+    raise DatabaseLocked("the log of the database is in use all the time")
+
+
+def _need_space(path: Path) -> None:
+    """A VACUUM writes a whole copy into the log before it counts."""
+    if shutil.disk_usage(path.parent).free < 2 * _bytes(path):
+        raise DiskFull("there is not enough room to write the database anew")
+
+
+def _bytes(path: Path) -> int:
+    found = (path.with_name(path.name + ending) for ending in ("", "-wal"))
+    return sum(each.stat().st_size for each in found if each.exists())
