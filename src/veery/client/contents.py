@@ -7,13 +7,15 @@ contact as its syncTarget instead (02.4.2).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from veery.protocol.account import AccountId
-from veery.protocol.constants import TTL_MAX_PUBLIC_MS, TTL_MESSAGE_MS, TTL_MIN_MS
+from veery.protocol.constants import PREFIX_GROUP, TTL_MAX_PUBLIC_MS, TTL_MIN_MS
 from veery.protocol.content import (
     Content,
     DataMessage,
     ExpirationType,
+    Kind,
     MessageRequestResponse,
     Profile,
     Quote,
@@ -23,6 +25,7 @@ from veery.protocol.expiry_rules import (
     ConversationKind,
     DisappearingMode,
     expiration_type,
+    notice_mode,
     received_mode,
     sync_copy_ttl_ms,
     ttl_ms,
@@ -33,10 +36,12 @@ from veery.store.conversations import Conversation
 from veery.store.message_values import Expiration, Message
 from veery.store.outbox import CopyRole, NewCopy
 
+OFF: Final = Expiration()  # of what does not disappear
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A visible message in its two forms: for the contact, and for the own swarm."""
+    """A data message in its two forms: for the other side, and for the own swarm."""
 
     content: Content
     sync: Content
@@ -46,28 +51,56 @@ class Outgoing:
         """Mode and timer, for the row of the message."""
         return Expiration(int(self.content.expiration_type), self.content.expiration_timer)
 
-    def copies(self, own: AccountId, recipient: AccountId) -> tuple[NewCopy, ...]:
-        """The copies in the order of their storing; to oneself the sync form alone."""
+    def copies(
+        self, own: AccountId, recipient: AccountId, role: CopyRole = CopyRole.RECIPIENT
+    ) -> tuple[NewCopy, ...]:
+        """The copies in the order of their storing; to oneself the sync form alone, to a group no sync form (02.4.2).
+
+        role: of the copy for the other side; CONTROL when no message is shown for it.
+        """
+        if recipient.prefix == PREFIX_GROUP:
+            return (_copy(role, recipient, self.content, ttl_ms(self.content), Namespace.GROUP_MESSAGES),)
         sync = _copy(CopyRole.SYNC, own, self.sync, sync_copy_ttl_ms(self.sync))
         if own == recipient:
             return (sync,)
-        return (_copy(CopyRole.RECIPIENT, recipient, self.content, ttl_ms(self.content)), sync)
+        return (_copy(role, recipient, self.content, ttl_ms(self.content)), sync)
 
 
-def text_message(
-    conversation: Conversation, account: AccountRow, body: str, timestamp_ms: int, quote: Quote | None
+def outgoing(
+    conversation: Conversation,
+    account: AccountRow,
+    data: DataMessage,
+    timestamp_ms: int,
+    expiration: Expiration | None = None,
 ) -> Outgoing:
-    """A text to a conversation with one person, disappearing as the conversation says."""
-    recipient = AccountId.from_hex(conversation.id)
-    mode = outgoing_mode(conversation, account.account_id)
+    """A data message to a conversation, in its two forms. data: without profile and syncTarget.
+
+    expiration: in place of what the conversation says now. A timer update carries no profile (02.7.2).
+    """
+    setting = current_expiration(conversation, account.account_id) if expiration is None else expiration
+    profile = None if data.is_timer_update else own_profile(account)
     content = Content(
-        DataMessage(body=body, quote=quote, profile=own_profile(account)),
+        replace(data, profile=profile),
         timestamp=timestamp_ms,
-        expiration_type=expiration_type(mode),
-        expiration_timer=0 if mode is DisappearingMode.OFF else conversation.expiration_timer_s,
+        expiration_type=ExpirationType(setting.type),
+        expiration_timer=setting.timer_s,
     )
-    sync = replace(content, kind=DataMessage(body=body, quote=quote, sync_target=recipient.hex))
+    sync = replace(content, kind=replace(data, sync_target=conversation.id))
     return Outgoing(content, sync)
+
+
+def current_expiration(conversation: Conversation, own: AccountId) -> Expiration:
+    """How a message that is written now disappears: mode and timer."""
+    mode = outgoing_mode(conversation, own)
+    timer_s = 0 if mode is DisappearingMode.OFF else conversation.expiration_timer_s
+    return Expiration(int(expiration_type(mode)), timer_s)
+
+
+def notice_expiration(conversation: Conversation, own: AccountId) -> Expiration:
+    """How a notice that is sent now disappears: it stays to be read (02.8.1)."""
+    mode = notice_mode(outgoing_mode(conversation, own))
+    timer_s = 0 if mode is DisappearingMode.OFF else conversation.expiration_timer_s
+    return Expiration(int(expiration_type(mode)), timer_s)
 
 
 def outgoing_mode(conversation: Conversation, own: AccountId) -> DisappearingMode:
@@ -77,14 +110,27 @@ def outgoing_mode(conversation: Conversation, own: AccountId) -> DisappearingMod
 
 
 def conversation_kind(conversation: str, own: AccountId) -> ConversationKind:
-    """What kind of conversation with one person this is."""
-    return ConversationKind.NOTE_TO_SELF if conversation == own.hex else ConversationKind.CONTACT
+    """What kind of conversation this is, by its id."""
+    if conversation == own.hex:
+        return ConversationKind.NOTE_TO_SELF
+    is_group = conversation.startswith(f"{PREFIX_GROUP:02x}")
+    return ConversationKind.GROUP if is_group else ConversationKind.CONTACT
+
+
+def control(recipient: AccountId, kind: Kind, timestamp_ms: int, expiration: Expiration = OFF) -> NewCopy:
+    """The copy of something that no message shows: a receipt, a typing indicator, an unsend request, a notice."""
+    content = Content(
+        kind,
+        timestamp=timestamp_ms,
+        expiration_type=ExpirationType(expiration.type),
+        expiration_timer=expiration.timer_s,
+    )
+    return _copy(CopyRole.CONTROL, recipient, content, ttl_ms(content))
 
 
 def request_response(account: AccountRow, recipient: AccountId, timestamp_ms: int) -> NewCopy:
     """The answer that accepts a message request (02.8.6)."""
-    content = Content(MessageRequestResponse(profile=own_profile(account)), timestamp=timestamp_ms)
-    return _copy(CopyRole.CONTROL, recipient, content, TTL_MESSAGE_MS)
+    return control(recipient, MessageRequestResponse(profile=own_profile(account)), timestamp_ms)
 
 
 def own_profile(account: AccountRow) -> Profile:
@@ -97,7 +143,9 @@ def quote_of(message: Message) -> Quote:
     return Quote(id=message.timestamp_ms, author=message.author.hex)
 
 
-def _copy(role: CopyRole, destination: AccountId, content: Content, ttl: int) -> NewCopy:
+def _copy(
+    role: CopyRole, destination: AccountId, content: Content, ttl: int, namespace: Namespace = Namespace.INBOX
+) -> NewCopy:
     timestamp_ms = content.timestamp or 0
     bounded = max(TTL_MIN_MS, min(ttl, TTL_MAX_PUBLIC_MS))  # a timer may be anything, a swarm takes no other times
-    return NewCopy(role, destination, int(Namespace.INBOX), timestamp_ms, bounded, encode(content))
+    return NewCopy(role, destination, int(namespace), timestamp_ms, bounded, encode(content))

@@ -36,13 +36,16 @@ class Rereading:
         reasons: only those that were kept for one of these; None: all. Raises StoreError.
         """
         read, after = 0, 0
-        while page := await self._core.read(lambda tables: tables.inbox.kept(_PAGE, after)):
+        while page := await self._page(after):
             after = page[-1].id
             wanted = [each for each in page if _is_wanted(each, mailbox, reasons)]
             for namespace in sorted({each.namespace for each in wanted}, key=list(mailbox.handlers).index):
                 items = [each for each in wanted if each.namespace == namespace]
                 read += await self._apply(mailbox, mailbox.handlers[namespace], items)
         return read
+
+    async def _page(self, after: int) -> Sequence[KeptItem]:
+        return await self._core.read(lambda tables: tables.inbox.kept(_PAGE, after))
 
     async def _apply(self, mailbox: Mailbox, handler: Handler[Any], kept: Sequence[KeptItem]) -> int:
         core, times = self._core, self._core.times()

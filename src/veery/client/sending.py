@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from veery.client import fates
-from veery.client.approval import approve_by_message
-from veery.client.contents import quote_of, text_message
+from veery.client.contents import quote_of
 from veery.client.core import Core, Times
-from veery.client.faults import AlreadyStored, ClientClosed, ContactBlocked, SendFailed, TextRefused, no_message
+from veery.client.faults import AlreadyStored, ClientClosed, SendFailed, TextRefused, no_message
 from veery.client.views import TEXT
-from veery.errors import ClientError
+from veery.client.writing import Draft, write_message
 from veery.protocol.account import AccountId
 from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS
-from veery.protocol.content import Quote, encode
+from veery.protocol.content import DataMessage, Quote
 from veery.store.conversations import CONTACT, Conversation
-from veery.store.message_values import DeliveryState, Message, NewMessage
+from veery.store.message_values import DeliveryState, Message
 from veery.store.outbox import CopyState
 from veery.store.tables import Tables
 
@@ -28,7 +27,7 @@ _RECENT: Final = 1_000  # events
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class _Text:
     own: AccountId
     recipient: AccountId
     body: str = field(repr=False)
@@ -50,7 +49,7 @@ class Sending:
         Raises AccountIdWrong, TextRefused, ContactBlocked, NotFound (the quoted message) and StoreError.
         """
         recipient = to if isinstance(to, AccountId) else AccountId.parse_user(to)
-        draft = _Draft(self._core.own, recipient, checked_text(text), quote, self._core.times())
+        draft = _Text(self._core.own, recipient, checked_text(text), quote, self._core.times())
         message = await self._core.write(lambda tables: _queue_text(tables, draft))
         self._core.outbox_changed.set()
         return message
@@ -120,30 +119,10 @@ def checked_text(text: str) -> str:
     return text
 
 
-def _queue_text(tables: Tables, draft: _Draft) -> int:
+def _queue_text(tables: Tables, draft: _Text) -> int:
     conversation = tables.conversations.ensure(draft.recipient.hex, CONTACT, draft.times.local_ms)
-    if conversation.blocked:
-        raise ContactBlocked("the contact is blocked")
-    quote = _quote(tables, conversation, draft.quoted)
-    timestamp_ms = approve_by_message(tables, conversation, draft.own, draft.times)
-    outgoing = text_message(conversation, tables.accounts.get(), draft.body, timestamp_ms, quote)
-    to_self = draft.own == draft.recipient
-    new = NewMessage(
-        conversation=conversation.id,
-        author=draft.own,
-        timestamp_ms=timestamp_ms,
-        outgoing=True,
-        kind=TEXT,
-        body=draft.body,
-        content=encode(outgoing.sync if to_self else outgoing.content),
-        received_ms=draft.times.local_ms,
-        expiration=outgoing.expiration,
-    )
-    copies = outgoing.copies(draft.own, draft.recipient)
-    message = fates.queue(tables, new, copies, draft.times.local_ms)
-    if message is None:  # impossible while T comes from `next_timestamp`, and then nothing of this is kept
-        raise ClientError("the time of the message is taken", kind="client.timestamp", remedy="Send it again")
-    return message
+    data = DataMessage(body=draft.body, quote=_quote(tables, conversation, draft.quoted))
+    return write_message(tables, conversation, draft.own, Draft(data, TEXT, draft.body), draft.times)
 
 
 def _quote(tables: Tables, conversation: Conversation, quoted: int | None) -> Quote | None:

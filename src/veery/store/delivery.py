@@ -43,7 +43,7 @@ class Deliveries:
     def queue(self, message: NewMessage, copies: Sequence[NewCopy], now_ms: int) -> Queued | None:
         """Keep an own message and its copies. None when the author's T is taken: choose another. Raises NoConversation.
 
-        Copies of role SYNC wait for the copy of role RECIPIENT, if there is one before them.
+        Copies of role SYNC wait for the copy before them that is for the other side, if there is one.
         """
         sync = SyncState.WAITING if any(copy.role is CopyRole.SYNC for copy in copies) else SyncState.NONE
         delivery = Delivery(DeliveryState.QUEUED, sync=sync)
@@ -122,7 +122,7 @@ class Deliveries:
         for copy in copies:
             after = recipient if copy.role is CopyRole.SYNC else None
             ids.append(self._outbox.insert(copy, now_ms, message=message, after=after))
-            if copy.role is CopyRole.RECIPIENT:
+            if copy.role is not CopyRole.SYNC:
                 recipient = ids[-1]
         return tuple(ids)
 
