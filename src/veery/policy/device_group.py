@@ -241,17 +241,27 @@ def renewed(state: DeviceGroup, now_ms: int, random: RandomBytes) -> DeviceGroup
     """The device with a new id and new keys, and nothing of its old group; groups that lie in the swarm stay known."""
     old = state.own_record
     fresh = restored(DeviceInfo(old.description, old.platform, old.version), now_ms, random)
-    return replace(fresh, deletion=state.deletion, seen=state.seen, fetched=state.fetched, ready=state.ready)
+    return replace(
+        fresh,
+        deletion=state.deletion,
+        seen=state.seen,
+        farewell=state.farewell,
+        fetched=state.fetched,
+        ready=state.ready,
+    )
 
 
 def forgotten(state: DeviceGroup) -> DeviceGroup:
-    """The same device without its group: unregistered, with its id, its keys and its record."""
+    """The same device without its group: unregistered, with its id, its keys, its record, and what it owes to a group
+    that it has left.
+    """
     return DeviceGroup(
         own_id=state.own_id,
         device_keys=state.device_keys,
         deletion=state.deletion,
         rows={state.own_id: table.own_row(state.own_record, DeviceState.UNREGISTERED)},
         seen=state.seen,
+        farewell=state.farewell,
         fetched=state.fetched,
         ready=state.ready,
     )

@@ -1,4 +1,4 @@
-"""Joining a group, from both sides (06.8.4).
+"""Joining a group, from both sides (06.8.4), and leaving it.
 
 A member is asked by a request that it can decrypt; its user compares emoji and accepts. The device that asked counts
 itself admitted only when a message of that group has its very request, and its own user has confirmed the emoji of that
@@ -20,6 +20,7 @@ from veery.policy.device_group import (
     OwnRequest,
     Prompt,
     forgotten,
+    renewed,
     rotate,
 )
 from veery.protocol.constants import (
@@ -216,12 +217,25 @@ def _admitted(state: DeviceGroup, admission: Admission, now_ms: int, random: Ran
         pushed_seqno=merged.table[state.own_id].seqno,
         broadcast=merged.broadcast,
         merged={admission.hash: admission.stored_ms},
-        farewell=_farewell(state, now_ms, random) if state.active_member else None,
+        farewell=_farewell(state, now_ms, random) if state.active_member else state.farewell,
         ready=False,
     )
     if not merged.departed:
         return Change(joined, (Event.JOINED,))
     return Change(rotate(joined, now_ms, random), (Event.JOINED, Event.ROTATED))
+
+
+def leave(state: DeviceGroup, now_ms: int, random: RandomBytes) -> DeviceGroup:
+    """The user takes this device out of its group. It tells the others in its next push, and is then like one that was
+    just restored, under a new id and with new keys.
+
+    Fetch before and push after it at once: what it tells is written to the keys that the others have now. If they have
+    deleted those before it is pushed, they go on listing the device, and one of them has to remove it.
+    Raises DeviceGroupFault for a device that is no member, and before a fetch.
+    """
+    if not state.active_member or not state.ready or state.farewell is not None:
+        raise DeviceGroupFault("this device cannot leave now", kind="policy.devices.leave", retry=Retry.LATER)
+    return replace(renewed(state, now_ms, random), farewell=_farewell(state, now_ms, random), ready=False)
 
 
 def _farewell(state: DeviceGroup, now_ms: int, random: RandomBytes) -> Farewell:

@@ -35,7 +35,17 @@ from veery.protocol.constants import (
     SECOND_MS,
 )
 from veery.protocol.crypto import RandomBytes
-from veery.protocol.devices import DeviceState, GroupId, HybridKeys, group_message, record, table
+from veery.protocol.devices import (
+    AccountKeys,
+    DeviceRecord,
+    DeviceState,
+    GroupId,
+    HybridKeys,
+    Payload,
+    group_message,
+    record,
+    table,
+)
 from veery.protocol.devices.group_message import OpenedGroup
 from veery.secret import Secret
 
@@ -181,10 +191,27 @@ def _merged(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup, now_
     after = device_linking.unanswered(after)
     if not after.registered:
         return Change(replace(after, held=None, prompts=()), (Event.REMOVED,))
-    if not merged.departed:
-        return Change(after)
     # Whoever leaves cannot rotate for the others.
+    if not merged.departed and not _disclosed(state, after, opened.payload):
+        return Change(after)
     return Change(rotate(after, now_ms, random), (Event.ROTATED,))
+
+
+def _disclosed(before: DeviceGroup, after: DeviceGroup, payload: Payload) -> bool:
+    """Whether a device that is gone may hold the active key.
+
+    Whoever did not know of a removal yet has made a key and sent it to the removed device too, and that key is later
+    than the remover's and wins. It shows on both sides: in a message that still has the gone device as a member, and
+    at whoever learns of a removal by a message that does not have the key which is active all the same.
+    """
+    active = after.account_keys.active
+    if active is None:
+        return False
+    gone = [device for device in payload.devices if not after.rows[device].live]
+    if AccountKeys(payload.keys).find(active.seed) is not None:
+        return any(isinstance(payload.devices[device], DeviceRecord) for device in gone)
+    known = (before.rows.get(device) for device in gone)
+    return any(row is not None and row.state is DeviceState.REGISTERED for row in known)
 
 
 def _read(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup) -> DeviceGroup:
@@ -215,9 +242,10 @@ def get_timer(state: DeviceGroup) -> int | None:
         return max((request.deadline_ms for request in state.requests), default=None)
     if not state.active_member or not state.fetched:
         return None
-    device_keys_s = state.device_keys.current.made_s + DEVICE_KEY_LIFE_S
+    device_keys_s = state.device_keys.current.made_s + DEVICE_KEY_LIFE_S if _told(state) else None
     account_keys_s = rotation_timer(state.own_id, state.account_keys, state.members)
-    return SECOND_MS * min(time for time in (device_keys_s, account_keys_s) if time is not None)
+    times = [time for time in (device_keys_s, account_keys_s) if time is not None]
+    return SECOND_MS * min(times) if times else None
 
 
 def handle_timer(state: DeviceGroup, now_ms: int, random: RandomBytes) -> Change:
@@ -225,7 +253,7 @@ def handle_timer(state: DeviceGroup, now_ms: int, random: RandomBytes) -> Change
     after = device_linking.lapsed(state, now_ms)
     if not after.active_member or not after.fetched:
         return Change(after)
-    if after.device_keys.due(now_ms // SECOND_MS):
+    if _told(after) and after.device_keys.due(now_ms // SECOND_MS):
         after = rotate_device_key(after, now_ms, random)
     timer = rotation_timer(after.own_id, after.account_keys, after.members)
     if timer is None or now_ms // SECOND_MS < timer:
@@ -240,8 +268,15 @@ def prune(state: DeviceGroup, now_ms: int, *, confirmed: bool) -> DeviceGroup:
         state,
         deletion=deletion,
         account_keys=state.account_keys.pruned(deletion.now_s),
-        device_keys=state.device_keys.pruned(deletion.now_s),
+        device_keys=state.device_keys.pruned(deletion.now_s, told=_told(state)),
     )
+
+
+def _told(state: DeviceGroup) -> bool:
+    """Whether the group was sent the record that this device has now. A device that rotates while it is offline would
+    otherwise delete, after some weeks, the only key to which the others write.
+    """
+    return not state.registered or state.pushed_seqno >= state.own.seqno
 
 
 def rotate_device_key(state: DeviceGroup, now_ms: int, random: RandomBytes) -> DeviceGroup:

@@ -117,9 +117,12 @@ class DeviceKeys:
             tuple(replace(held, replaced=True) if place > newer else held for place, held in enumerate(self._keys))
         )
 
-    def pruned(self, now_s: int) -> DeviceKeys:
-        """The keys without those of no more use. What is missing is to be erased for real (06.18.4 R7)."""
-        return DeviceKeys(tuple(key for key in self._keys if not key.deletable(now_s)))
+    def pruned(self, now_s: int, *, told: bool = True) -> DeviceKeys:
+        """The keys without those of no more use. What is missing is to be erased for real (06.18.4 R7).
+
+        told: the group was sent the current key. Until then it writes to an older one, which must not be deleted.
+        """
+        return DeviceKeys(tuple(key for key in self._keys if not key.deletable(now_s) or not (told or key.replaced)))
 
 
 # -- deleting --------------------------------------------------------------------------------------------------
