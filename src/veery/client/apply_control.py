@@ -9,6 +9,7 @@ from veery.client import fates
 from veery.client.apply_data import apply_profile
 from veery.client.approval import Change, shown, tell
 from veery.client.arrivals import Arrival, Batch, Switch, switched_on
+from veery.client.deleting import erase
 from veery.client.keeping import keep
 from veery.protocol.content import (
     CallMessage,
@@ -53,11 +54,7 @@ def apply_unsend(batch: Batch, arrival: Arrival, unsend: UnsendRequest) -> None:
     target = tables.messages.find(arrival.sender, unsend.timestamp)
     if target is None or target.storage_hash is None or target.deleted is Deleted.EVERYWHERE:
         return
-    if target.conversation == batch.own.hex:
-        tables.messages.delete((target.id,))
-    else:
-        tables.messages.replace_by_placeholder(target.id, Deleted.EVERYWHERE)
-    fates.tell_deleted(tables, target, arrival.sender.hex, batch.times.local_ms)
+    erase(tables, target, batch.own, arrival.sender, batch.times.local_ms)
 
 
 def apply_response(batch: Batch, arrival: Arrival, response: MessageRequestResponse) -> None:

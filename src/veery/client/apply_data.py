@@ -9,21 +9,19 @@ from veery.client.approval import Change, tell
 from veery.client.arrivals import Arrival, Batch
 from veery.client.contents import conversation_kind
 from veery.client.keeping import keep
+from veery.client.reacting import change_reaction
 from veery.client.views import TEXT
 from veery.protocol.account import AccountId
-from veery.protocol.constants import REACTION_MAX
-from veery.protocol.content import DataMessage, Profile, Reaction, ReactionAction
+from veery.protocol.content import DataMessage, Profile, Reaction
 from veery.protocol.content.body import cut
 from veery.protocol.content.profile import change as profile_change
 from veery.protocol.expiry_rules import DisappearingMode, expiration_type, received_mode
 from veery.secret import Secret
 from veery.store.conversations import Conversation
 from veery.store.inbox import Undecoded
-from veery.store.message_values import Deleted
 
 GROUP_UPDATE: Final = "content.group_update"  # kept until somebody handles invitations to groups
 TIMER_NOTICE: Final = "timer"  # kind of a message that changes how messages disappear
-REACTION_EVENT: Final = "reaction"
 _LAST_TIMER_NOTICE: Final = "timer_notice:"  # setting, one for each conversation: id of the notice that is shown
 
 
@@ -62,26 +60,10 @@ def apply_profile(batch: Batch, arrival: Arrival, profile: Profile | None, key: 
 
 
 def _react(batch: Batch, arrival: Arrival, reaction: Reaction) -> None:
-    tables = batch.tables
-    emoji = reaction.emoji or ""
-    target = tables.messages.find(AccountId.from_hex(reaction.author), reaction.id)
-    if target is None or target.conversation != arrival.conversation or target.deleted is not Deleted.NO:
-        return
-    if not 0 < len(emoji) <= REACTION_MAX:
-        return
-    if reaction.action is ReactionAction.REACT:
-        changed = tables.reactions.add(target.id, emoji, arrival.sender, arrival.timestamp_ms)
-    else:
-        changed = tables.reactions.remove(target.id, emoji, arrival.sender)
-    if changed:
-        fields = {
-            "id": target.id,
-            "conversation": target.conversation,
-            "sender": arrival.sender.hex,
-            "emoji": emoji,
-            "action": reaction.action.name.lower(),
-        }
-        tables.events.append(REACTION_EVENT, fields, batch.times.local_ms)
+    target = batch.tables.messages.find(AccountId.from_hex(reaction.author), reaction.id)
+    if target is not None and target.conversation == arrival.conversation:
+        now_ms = batch.times.local_ms
+        change_reaction(batch.tables, target, reaction, arrival.sender, arrival.timestamp_ms, now_ms)
 
 
 def _change_timer(batch: Batch, arrival: Arrival) -> None:

@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 
 from veery.client.conversations import Conversations
 from veery.client.core import Core
+from veery.client.deleting import Deleting
 from veery.client.doctor import Doctor
 from veery.client.events import Events
 from veery.client.expiring import Expiring
@@ -29,6 +30,7 @@ from veery.client.outbox import OutboxService
 from veery.client.outbox_pump import OutboxPump
 from veery.client.profile import Profile
 from veery.client.profile_service import ProfileService
+from veery.client.reacting import Reacting
 from veery.client.receiving import Receiving
 from veery.client.requests import Requests
 from veery.client.rereading import Rereading
@@ -64,6 +66,8 @@ class Client:
         self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self.pump.road_opened)
         self.rereading = Rereading(core, expiring)
         self.conversations = Conversations(core, expiring)
+        self.reacting = Reacting(core)
+        self.deleting = Deleting(core)
         self.requests = Requests(core)
         self.profile = ProfileService(core)
         self.events = Events(core)

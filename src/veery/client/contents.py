@@ -51,9 +51,7 @@ class Outgoing:
         """Mode and timer, for the row of the message."""
         return Expiration(int(self.content.expiration_type), self.content.expiration_timer)
 
-    def copies(
-        self, own: AccountId, recipient: AccountId, role: CopyRole = CopyRole.RECIPIENT
-    ) -> tuple[NewCopy, ...]:
+    def copies(self, own: AccountId, recipient: AccountId, role: CopyRole = CopyRole.RECIPIENT) -> tuple[NewCopy, ...]:
         """The copies in the order of their storing; to oneself the sync form alone, to a group no sync form (02.4.2).
 
         role: of the copy for the other side; CONTROL when no message is shown for it.

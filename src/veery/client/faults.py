@@ -11,6 +11,19 @@ class TextRefused(ClientError):
     default_kind = "client.text"
 
 
+class ReactionRefused(ClientError):
+    """A reaction that cannot be sent. `kind`: client.reaction.emoji, .target or .too_many."""
+
+    default_kind = "client.reaction"
+
+
+class UnsendRefused(ClientError):
+    """A message that cannot be deleted for everyone."""
+
+    default_kind = "client.unsend"
+    default_remedy = "Delete it on this device alone, with `veery delete`"
+
+
 class ContactBlocked(ClientError):
     """The contact is blocked by this account."""
 

@@ -64,6 +64,7 @@ PROFILE_KEY_SIZE: Final = 32  # 02.3.3
 MEMBER_AUTH_SIZE: Final = 100  # of a group invite, 02.3.5
 CONTENT_MAX: Final = 1_000_000  # one Content or Envelope, 08.5
 REQUEST_RESPONSE_LEAD_MS: Final = 100  # its T is so much before that of the message that answers a request, 02.8.6
+REACTIONS_A_MINUTE: Final = 20  # that a client sends, 02.7.1
 REACTION_MAX: Final = 32  # code points of one emoji that a receiver keeps; a bound of ours
 LABEL_BOX_EPHEMERAL: Final = b"SessionBoxEphemeralHashKey"  # key of the ephemeral seed's hash, 02.1.1
 LEGACY_GROUP_TARGET: Final = "__textsecure_group__!"  # beginning of a dead syncTarget, 02.5.2

@@ -57,6 +57,12 @@ class Attachments:
             (file, file_key.reveal(), id_),
         )
 
+    def delete_of(self, message: int) -> tuple[str, ...]:
+        """Forget the attachments of a message; gives the names of files to remove."""
+        files = self.files((message,))
+        self._db.execute("DELETE FROM attachments WHERE message = ?", (message,))
+        return files
+
     def files(self, messages: Iterable[int]) -> tuple[str, ...]:
         """Names of the local files of messages."""
         found: list[str] = []

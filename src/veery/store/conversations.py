@@ -31,7 +31,7 @@ class Conversation:
     id: 66 hex characters for persons and groups. name: chosen by the other side; nickname: given by us.
     profile_s: seconds, 02.7.2. priority: 0 normal, above pinned (higher first), below hidden. active_ms: T of the
     newest message, None while there was none. last_read_ms: T up to which everything is read. unread: incoming
-    messages that are not read; it is counted, so `save` does not look at it. Names and ids do not print.
+    messages that are not read; it is counted, so `save` does not look at it. muted_until_ms: local time. Names and ids do not print.
     """
 
     id: str = field(repr=False)
@@ -52,6 +52,11 @@ class Conversation:
     expiration_type: int = 0
     expiration_timer_s: int = 0
     unread: int = 0
+    muted_until_ms: int = 0
+
+    def is_muted(self, now_ms: int) -> bool:
+        """Whether nobody is to be notified of its messages now (local time)."""
+        return now_ms < self.muted_until_ms
 
     @property
     def hidden(self) -> bool:
@@ -73,8 +78,8 @@ class Conversation:
 _SELECT: Final = (
     "SELECT id, kind, created_ms, name, nickname, profile_s, picture_url, picture_key, approved, approved_me, blocked,"
     " priority, active_ms, last_read_ms, marked_unread, expiration_type, expiration_timer_s,"
-    " (SELECT count(*) FROM messages WHERE messages.conversation = conversations.key AND read = 0)"
-    " FROM conversations"
+    " (SELECT count(*) FROM messages WHERE messages.conversation = conversations.key AND read = 0),"
+    " muted_until_ms FROM conversations"
 )
 _ORDER: Final = " ORDER BY priority DESC, active_ms DESC, created_ms DESC, key DESC"
 _VISIBLE: Final = _SELECT + " WHERE priority >= 0" + _ORDER
@@ -133,7 +138,7 @@ class Conversations:
             "UPDATE conversations SET kind = ?2, created_ms = ?3, name = ?4, nickname = ?5, profile_s = ?6,"
             " picture_url = ?7, picture_key = ?8, approved = ?9, approved_me = ?10, blocked = ?11, priority = ?12,"
             " active_ms = ?13, last_read_ms = ?14, marked_unread = ?15, expiration_type = ?16,"
-            " expiration_timer_s = ?17 WHERE id = ?1",
+            " expiration_timer_s = ?17, muted_until_ms = ?18 WHERE id = ?1",
             (
                 conversation.id,
                 conversation.kind,
@@ -152,6 +157,7 @@ class Conversations:
                 int(conversation.marked_unread),
                 conversation.expiration_type,
                 conversation.expiration_timer_s,
+                clamp(conversation.muted_until_ms),
             ),
         ).rowcount
         if not changed:
@@ -179,7 +185,7 @@ class Conversations:
 
 def _conversation(row: Row) -> Conversation:
     (id_, kind, created, name, nickname, profile_s, url, key, approved, approved_me, blocked, *rest) = row
-    (priority, active, last_read, marked, expiration_type, timer, unread) = rest
+    (priority, active, last_read, marked, expiration_type, timer, unread, muted_until) = rest
     return Conversation(
         id=id_,
         kind=kind,
@@ -199,4 +205,5 @@ def _conversation(row: Row) -> Conversation:
         expiration_type=expiration_type,
         expiration_timer_s=timer,
         unread=unread,
+        muted_until_ms=muted_until,
     )

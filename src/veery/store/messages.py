@@ -23,6 +23,7 @@ from veery.store.message_values import (
     Position,
     SyncState,
 )
+from veery.store.search_words import index_words
 from veery.store.sql import INTEGER_MAX, Connection, Row, account, clamp, one
 
 SELECT: Final = (
@@ -60,10 +61,10 @@ class Messages:
         cursor = self._db.execute(
             "INSERT INTO messages (conversation, author, timestamp_ms, outgoing, kind, body, content, received_ms,"
             " storage_hash, server_expiry_ms, state, reason, stored_on, swarm_size, sync, level, late, read,"
-            " expiration_type, expiration_timer_s, expiration_start_ms, expires_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " expiration_type, expiration_timer_s, expiration_start_ms, expires_ms, words)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (author, timestamp_ms) DO NOTHING",
-            (key, *_columns(new), int(read), *_expiration_columns(new.expiration)),
+            (key, *_columns(new), int(read), *_expiration_columns(new.expiration), index_words(new.body)),
         )
         if cursor.rowcount != 1:
             return None
@@ -130,6 +131,10 @@ class Messages:
             "UPDATE messages SET storage_hash = ?, server_expiry_ms = ? WHERE id = ?", (storage_hash, expiry, id_)
         )
 
+    def set_content(self, id_: int, content: bytes) -> None:
+        """Replace the kept Content of a message."""
+        self._db.execute("UPDATE messages SET content = ? WHERE id = ?", (content, id_))
+
     def replace_by_placeholder(self, id_: int, deleted: Deleted) -> tuple[str, ...]:
         """Erase what a message held and leave a placeholder that counts as read (02.8.2, 02.8.3).
 
@@ -137,7 +142,8 @@ class Messages:
         """
         files = self._attachments.files((id_,))
         self._db.execute(
-            "UPDATE messages SET deleted = ?, body = '', content = x'', read = 1 WHERE id = ?", (int(deleted), id_)
+            "UPDATE messages SET deleted = ?, body = '', words = NULL, content = x'', read = 1 WHERE id = ?",
+            (int(deleted), id_),
         )
         for statement in (
             "DELETE FROM attachments WHERE message = ?",

@@ -9,11 +9,13 @@ from pathlib import Path
 from sqlcipher3 import dbapi2
 
 from veery.protocol.account import Account, AccountId
+from veery.runtime.sqlite import migrate
+from veery.runtime.sqlite.migrate import migrate
 from veery.store.conversations import CONTACT
 from veery.store.database import NewProfile, Store
 from veery.store.keys import Cost, Passphrase
 from veery.store.message_values import NewMessage
-from veery.store.schema import VERSION_1
+from veery.store.migrations import MIGRATIONS
 from veery.store.tables import Tables
 
 NOW = 1_764_000_000_000
@@ -29,7 +31,7 @@ ME, ALICE, BOB = account_id("me"), account_id("alice"), account_id("bob")
 def memory() -> dbapi2.Connection:
     connection = dbapi2.connect(":memory:", isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.executescript(VERSION_1)
+    migrate(connection, MIGRATIONS)
     return connection
 
 
