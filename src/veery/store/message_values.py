@@ -53,6 +53,7 @@ class AttachmentState(Enum):
     WANTED = "wanted"  # to be fetched
     STORED = "stored"  # in the local, encrypted file
     FAILED = "failed"  # it could not be fetched or opened
+    TRIMMED = "trimmed"  # removed here by a rule that the user set
     UPLOADING = "uploading"  # own: local, not on the file server yet
 
 

@@ -109,6 +109,15 @@ class Messages:
         )
         return tuple(message_of(row) for row in rows)
 
+    def count(self, conversation: str) -> int:
+        """How many messages a conversation has."""
+        row = one(
+            self._db,
+            "SELECT count(*) FROM messages WHERE conversation = (SELECT key FROM conversations WHERE id = ?)",
+            (conversation,),
+        )
+        return int(row[0]) if row else 0
+
     def newest(self, conversation: str) -> Message | None:
         """The newest message of a conversation."""
         return next(iter(self.page(conversation, 1)), None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from veery.store.accounts import Accounts
 from veery.store.attachments import Attachments
+from veery.store.blobs import Blobs
 from veery.store.conversations import Conversations
 from veery.store.delivery import Deliveries
 from veery.store.events import Events
@@ -15,7 +16,9 @@ from veery.store.network_state import NetworkState
 from veery.store.outbox import Outbox
 from veery.store.reactions import Reactions
 from veery.store.reading import Reading
+from veery.store.search import Searching
 from veery.store.sql import Connection
+from veery.store.trimming import Trimming
 from veery.store.usage import UsageReader
 
 
@@ -25,6 +28,7 @@ class Tables:
     __slots__ = (
         "accounts",
         "attachments",
+        "blobs",
         "conversations",
         "deliveries",
         "events",
@@ -34,12 +38,15 @@ class Tables:
         "outbox",
         "reactions",
         "reading",
+        "search",
+        "trimming",
         "usage",
     )
 
     def __init__(self, connection: Connection, path: Path) -> None:
         self.accounts = Accounts(connection)
         self.attachments = Attachments(connection)
+        self.blobs = Blobs(connection)
         self.conversations = Conversations(connection)
         self.deliveries = Deliveries(connection)
         self.events = Events(connection)
@@ -49,4 +56,6 @@ class Tables:
         self.outbox = Outbox(connection)
         self.reactions = Reactions(connection)
         self.reading = Reading(connection)
+        self.search = Searching(connection)
+        self.trimming = Trimming(connection)
         self.usage = UsageReader(connection, path)

@@ -10,7 +10,6 @@ from sqlcipher3 import dbapi2
 
 from veery.protocol.account import Account, AccountId
 from veery.runtime.sqlite import migrate
-from veery.runtime.sqlite.migrate import migrate
 from veery.store.conversations import CONTACT
 from veery.store.database import NewProfile, Store
 from veery.store.keys import Cost, Passphrase

@@ -1,0 +1,97 @@
+"""Full-text search (see `search_words` for what counts as a word, and `schema_storage` for how the index lives).
+
+Found messages come newest first by their local id, that is in the order in which they came to this device, and a page
+goes on below the last id: so the index gives them one by one and never has to collect and sort all that fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from veery.errors import Rejected
+from veery.store.message_values import Message
+from veery.store.messages import SELECT, message_of
+from veery.store.search_words import match_expression
+from veery.store.sql import INTEGER_MAX, Connection, clamp, one
+
+WITH_FILE: Final = "file"  # the kind of messages of any kind that carry one
+_PHRASES_MAX: Final = 32
+_CHARACTERS_MAX: Final = 1_000
+
+_FROM: Final = SELECT.replace("FROM messages AS m", "FROM search JOIN messages AS m ON m.id = search.rowid")
+
+
+class SearchWrong(Rejected):
+    """There is nothing to look for."""
+
+    default_kind = "store.search"
+    default_remedy = "Give at least one letter, digit or symbol; at most 32 words of 1,000 characters together"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for.
+
+    phrases: each must be there, with its last word begun; a phrase of several words: in this order. conversation: its
+    id. since_ms, until_ms: T, both included. kind: of the message, or `WITH_FILE`. before: only messages with local ids
+    below.
+    """
+
+    phrases: tuple[str, ...] = field(repr=False)
+    conversation: str | None = field(default=None, repr=False)
+    since_ms: int = 0
+    until_ms: int = INTEGER_MAX
+    kind: str | None = None
+    before: int = INTEGER_MAX
+
+
+class Searching:
+    """Looks into the index."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def page(self, search: Search, limit: int, now_ms: int) -> tuple[Message, ...]:
+        """At most `limit` messages, newest first; none that has disappeared by `now_ms` (local). Raises SearchWrong."""
+        words = _words(search.phrases)
+        if search.conversation is not None:
+            row = one(self._db, "SELECT key FROM conversations WHERE id = ?", (search.conversation,))
+            if row is None:
+                return ()
+            words = f'words : ({words}) AND place : "c{int(row[0])}"'
+        else:
+            words = f"words : ({words})"
+        sql, parameters = _conditions(search, words, now_ms)
+        rows = self._db.execute(f"{_FROM} WHERE {sql} ORDER BY search.rowid DESC LIMIT ?", (*parameters, limit))
+        return tuple(message_of(row) for row in rows)
+
+    def check(self) -> None:
+        """Compare the index with the messages. Raises DatabaseCorrupt where they differ."""
+        self._db.execute("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
+
+
+def _words(phrases: Sequence[str]) -> str:
+    if len(phrases) > _PHRASES_MAX or sum(map(len, phrases)) > _CHARACTERS_MAX:
+        raise SearchWrong("there are too many words to look for")
+    found = match_expression(phrases)
+    if found is None:
+        raise SearchWrong("there is nothing to look for")
+    return found
+
+
+def _conditions(search: Search, words: str, now_ms: int) -> tuple[str, tuple[int | str, ...]]:
+    conditions = ["search MATCH ?", "search.rowid < ?", "(expires_ms IS NULL OR expires_ms > ?)"]
+    parameters: list[int | str] = [words, clamp(search.before), now_ms]
+    if search.since_ms > 0 or search.until_ms < INTEGER_MAX:
+        conditions.append("timestamp_ms BETWEEN ? AND ?")
+        parameters += [clamp(search.since_ms), clamp(search.until_ms)]
+    if search.kind == WITH_FILE:
+        conditions.append("EXISTS (SELECT 1 FROM attachments AS a WHERE a.message = m.id)")
+    elif search.kind is not None:
+        conditions.append("m.kind = ?")
+        parameters.append(search.kind)
+    return " AND ".join(conditions), tuple(parameters)
