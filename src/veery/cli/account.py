@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from veery.cli.command import add_command, deferred
+from veery.cli.unlock_options import add_ways
 
 if TYPE_CHECKING:
-    from veery.cli.command import Commands, Parser
+    from veery.cli.command import Commands
 
 _ABOUT: Final = """\
 An account is a random number and nothing else: no server knows of it before it is used. Its recovery password, 13
@@ -59,7 +60,7 @@ def add(commands: Commands, summary: str) -> None:
         verb.add_argument(
             "--network", metavar="FILE_OR_SEED_URL", required=True, help="network file, or the URL of a seed"
         )
-        _add_ways(verb)
+        add_ways(verb)
     _add_rest(verbs)
 
 
@@ -90,10 +91,4 @@ def _add_rest(verbs: Commands) -> None:
         about=_CHANGE,
         example="veery account passphrase --profile work",
     )
-    _add_ways(change)
-
-
-def _add_ways(parser: Parser) -> None:
-    ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--no-passphrase", action="store_true", help="keep the key in a file that only you can read")
-    ways.add_argument("--keyring", action="store_true", help="keep the key in the desktop's keyring")
+    add_ways(change)

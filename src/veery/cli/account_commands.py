@@ -31,7 +31,7 @@ _INPUT_MAX: Final = 4_096  # characters of what should be 13 words
 
 def create(options: Namespace, console: Console) -> int:
     """Make a new account."""
-    directory = _free_directory(options)
+    directory = free_directory(options)
     name = _name(options)
     network = _network(options, console)
     unlock = new_unlock(options, console, directory)
@@ -50,7 +50,7 @@ def create(options: Namespace, console: Console) -> int:
 
 def restore(options: Namespace, console: Console) -> int:
     """Bring an account here by its recovery password."""
-    directory = _free_directory(options)
+    directory = free_directory(options)
     name = _name(options)
     words = _read_words(console)
     account = Account.from_words(words)
@@ -84,7 +84,8 @@ def change_passphrase(options: Namespace, console: Console) -> int:
 # -- parts -----------------------------------------------------------------------------------------------------
 
 
-def _free_directory(options: Namespace) -> Path:
+def free_directory(options: Namespace) -> Path:
+    """The directory of a profile that is not there yet. Raises StoreError (`store.exists`)."""
     directory = profile_directory(options)
     if (directory / HEADER_NAME).exists():
         raise StoreError(

@@ -17,7 +17,7 @@ from veery.client.views import conversation_view, message_view
 from veery.errors import NotFound, StoreError
 from veery.protocol.account import AccountId
 from veery.protocol.constants import ACCOUNT_ID_HEX
-from veery.runtime.sqlite import Options, open_encrypted, schema_version
+from veery.runtime.sqlite import Connection, Options, open_encrypted, schema_version
 from veery.store.accounts import AccountRow
 from veery.store.conversations import Conversation
 from veery.store.database import DATABASE_NAME
@@ -118,13 +118,26 @@ READS: Final[Mapping[str, Callable[[Tables, Params], Any]]] = {
 
 @contextmanager
 def _reading(directory: Path, unlock: Unlock) -> Iterator[Tables]:
+    with _connected(directory, unlock) as connection:
+        if schema_version(connection) != len(MIGRATIONS):
+            raise SchemaOther("the database has another schema than this version of Veery reads")
+        yield Tables(connection, directory / DATABASE_NAME)
+
+
+@contextmanager
+def reading_whole(directory: Path, unlock: Unlock) -> Iterator[Connection]:
+    """A connection that sees one state of the database, of whatever schema. Raises WrongKey, StoreError."""
+    with _connected(directory, unlock) as connection:
+        connection.execute("BEGIN")
+        yield connection
+
+
+@contextmanager
+def _connected(directory: Path, unlock: Unlock) -> Iterator[Connection]:
     key = open_header(read_header(directory), unlock)
-    path = directory / DATABASE_NAME
     with store_faults():
-        connection = open_encrypted(path, key, Options(read_only=True))
+        connection = open_encrypted(directory / DATABASE_NAME, key, Options(read_only=True))
         try:
-            if schema_version(connection) != len(MIGRATIONS):
-                raise SchemaOther("the database has another schema than this version of Veery reads")
-            yield Tables(connection, path)
+            yield connection
         finally:
             connection.close()

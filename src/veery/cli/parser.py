@@ -33,6 +33,7 @@ GROUPS: Final = (
             ("account", "create, restore and show your account"),
             ("profile", "show or change the name that others see"),
             ("status", "show how the account stands"),
+            ("backup", "write, check and restore backups"),
             ("path", "show or renew the path of messages"),
             ("doctor", "find out where the road ends"),
             ("app", "keep the engine running"),

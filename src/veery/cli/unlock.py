@@ -22,6 +22,7 @@ from veery.store.keys import KeyFile, KeyFileWay, Keyring, KeyringWay, Passphras
 
 PASSPHRASE_VARIABLE: Final = "VEERY_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 NEW_PASSPHRASE_VARIABLE: Final = "VEERY_NEW_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
+BACKUP_PASSPHRASE_VARIABLE: Final = "VEERY_BACKUP_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 KEY_NAME: Final = "key"
 _TRIES: Final = 3
 _FILE_MAX: Final = 4_096  # bytes
@@ -94,12 +95,12 @@ def explain(unlock: Unlock) -> str:
     return "This profile opens with its passphrase alone. If it is forgotten, restore the account into a new profile."
 
 
-def ask_secret(console: Console, question: str) -> str:
+def ask_secret(console: Console, question: str, variable: str = PASSPHRASE_VARIABLE) -> str:
     """Ask for something that is not shown while it is typed. Raises NoTerminal."""
     if not has_terminal(console):
         raise NoTerminal(
             "a passphrase is needed, and there is no terminal to ask for it",
-            remedy=f"Set {PASSPHRASE_VARIABLE} to a file that holds it",
+            remedy=f"Set {variable} to a file that holds it",
         )
     try:
         return getpass(question)
@@ -134,6 +135,16 @@ def asked_twice(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Unlock
         else:
             console.talk("The two differ.")
     raise StoreError("no passphrase was set", kind="store.passphrase", remedy="Try again, or choose --no-passphrase")
+
+
+def backup_passphrase(console: Console, *, new: bool) -> Passphrase:
+    """The passphrase of a backup; a new one is typed twice. Raises NoTerminal, StoreError."""
+    found = _from_file(console, BACKUP_PASSPHRASE_VARIABLE)
+    if found is None and new and has_terminal(console):
+        found = asked_twice(console, BACKUP_PASSPHRASE_VARIABLE)
+    if isinstance(found, Passphrase):
+        return found
+    return Passphrase.of(ask_secret(console, "Passphrase of the backup: ", BACKUP_PASSPHRASE_VARIABLE))
 
 
 def _from_file(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Unlock | None:

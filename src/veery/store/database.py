@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -55,6 +57,7 @@ T = TypeVar("T")
 
 DATABASE_NAME: Final = "store.db"
 LOCK_NAME: Final = "store.lock"
+FILES_NAME: Final = "files"  # directory of local files, each encrypted with a key of its own
 _MAKING: Final = "store.db.new"
 _READING: Final = Options(read_only=True)
 
@@ -115,7 +118,8 @@ class Store:
             private_directory(directory)
             lock = _locked(directory)
             try:
-                key = await asyncio.to_thread(_make, directory, unlock, profile, now_ms, random)
+                row = _account_row(profile, now_ms, random)
+                key = await asyncio.to_thread(make_store, directory, unlock, partial(_fill, row=row), random)
                 return await cls._start(directory, key, lock)
             except BaseException:
                 lock.release()
@@ -174,6 +178,12 @@ class Store:
             with store_faults():
                 return await asyncio.to_thread(purge, self._connect, self.directory / DATABASE_NAME, thorough=thorough)
 
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """Run `work(connection)` on one state of the database, for what reads whole tables. Raises as `read`."""
+        self._need_open()
+        with store_faults():
+            return await self._readers.run(work)
+
     async def change_unlock(self, old: Unlock, new: Unlock, random: RandomBytes = random_bytes) -> None:
         """Change how the store opens (a new passphrase, say); the database stays. Raises WrongKey, StoreError."""
         self._need_open()
@@ -227,7 +237,11 @@ def _locked(directory: Path) -> FileLock:
     return lock
 
 
-def _make(directory: Path, unlock: Unlock, profile: NewProfile, now_ms: int, random: RandomBytes) -> Secret:
+def make_store(directory: Path, unlock: Unlock, fill: Callable[[Path, Secret], None], random: RandomBytes) -> Secret:
+    """Make a store in a directory that is locked, all or nothing; gives its key. fill: makes the database at a path.
+
+    Raises StoreError (`store.exists` when there is one), what `fill` raises, and the leaves of FileFault.
+    """
     if exists(directory):
         raise StoreError("there is a profile in this directory already", kind="store.exists")
     if (directory / DATABASE_NAME).exists():
@@ -241,23 +255,30 @@ def _make(directory: Path, unlock: Unlock, profile: NewProfile, now_ms: int, ran
         for ending in ("", "-wal", "-shm"):
             making.with_name(making.name + ending).unlink(missing_ok=True)
     header, key = new_header(unlock, random)
-    _fill(making, key, _account_row(profile, now_ms, random))
+    fill(making, key)
     write_header(directory, header)
     _name_database(directory)
     return key
 
 
 def _fill(path: Path, key: Secret, row: AccountRow) -> None:
+    with closing(new_database(path, key)) as connection, store_faults():
+        migrate(connection, MIGRATIONS)
+        with transaction(connection):
+            Tables(connection, path).accounts.insert(row)
+
+
+def new_database(path: Path, key: Secret) -> Connection:
+    """An encrypted database without tables, set up as every store is."""
     connection = open_encrypted(path, key)
     try:
         with store_faults():
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("VACUUM")  # makes the line above count in a file that has pages already
-            migrate(connection, MIGRATIONS)
-            with transaction(connection):
-                Tables(connection, path).accounts.insert(row)
-    finally:
-        connection.close()  # the last connection brings the log into the database
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _name_database(directory: Path) -> None:

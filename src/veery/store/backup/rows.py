@@ -1,0 +1,100 @@
+"""Which tables a backup holds, and how their rows leave one store and enter another.
+
+A table is in a backup only if it stands in `INCLUDED`: what nobody has thought about is left out, so that no key of a
+device ever slips in (R7 of 06). `LEFT_OUT` names the others with the reason; a test holds both against the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from veery.runtime.sqlite import Connection
+from veery.store.backup.format import BackupWrong, Rows
+
+# In an order in which no row comes before one that it refers to.
+INCLUDED: Final = (
+    "account",
+    "settings",
+    "conversations",
+    "messages",
+    "reactions",
+    "attachments",
+    "seen",
+    "undecoded",
+    "trim_rules",
+    "shortenings",
+    "blobs",
+)
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "outbox": "a restored store sends nothing that an old one may have sent already",
+    "cursors": "they belong to what the lost store had fetched; what comes twice is known by its hash",
+    "events": "numbered by one store for its own programs",
+    "event_consumers": "see events",
+    "node_list": "of the network, and old by then",
+    "guards": "another device should not share them",
+    "strikes": "of the network",
+    "clock": "of one machine",
+    "swarms": "of the network",
+}
+INDEXES: Final = "search"  # tables that begin so are made of others by triggers
+REPLACED: Final = frozenset({"blobs"})  # triggers have filled these by then; the backup's rows take their place
+BATCH_BYTES: Final = 256 * 1024  # of cells, about; then a record ends
+BATCH_ROWS: Final = 500
+
+
+def dump(connection: Connection) -> Iterator[Rows]:
+    """The rows of every included table, in batches."""
+    for table, names in columns_of(connection).items():
+        columns = list(names)
+        cursor = connection.execute(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608 - names of the schema
+        batch: list[list[Any]] = []
+        size = 0
+        for row in cursor:
+            batch.append(list(row))
+            size += sum(len(cell) if isinstance(cell, bytes | str) else 8 for cell in row)
+            if size >= BATCH_BYTES or len(batch) >= BATCH_ROWS:
+                yield Rows(table, columns, batch)
+                batch, size = [], 0
+        if batch:
+            yield Rows(table, columns, batch)
+
+
+def count(connection: Connection) -> int:
+    """How many rows `dump` will give."""
+    counts = (connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in INCLUDED)  # noqa: S608
+    return sum(int(row[0]) for row in counts)
+
+
+def clear(connection: Connection, table: str) -> None:
+    """Make room for the rows of a table that triggers have filled."""
+    if table in REPLACED:
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours
+
+
+def insert(connection: Connection, batch: Rows, known: Mapping[str, Iterable[str]]) -> None:
+    """Insert a batch. known: the columns of each table of this schema. Raises BackupWrong for anything else."""
+    columns = known.get(batch.table)
+    if batch.table not in INCLUDED or columns is None:
+        raise BackupWrong("the backup holds rows of a table that does not belong into one")
+    if not batch.columns or not set(batch.columns) <= set(columns):
+        raise BackupWrong("the backup holds columns that its schema does not have")
+    if any(len(row) != len(batch.columns) for row in batch.rows):
+        raise BackupWrong("the backup holds rows that do not fit their columns")
+    if not all(isinstance(cell, int | float | str | bytes | None) for row in batch.rows for cell in row):
+        raise BackupWrong("the backup holds values that no column holds")
+    names, marks = ", ".join(batch.columns), ", ".join("?" * len(batch.columns))
+    connection.executemany(
+        f"INSERT INTO {batch.table} ({names}) VALUES ({marks})",  # noqa: S608 - held against the schema above
+        batch.rows,
+    )
+
+
+def columns_of(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """The columns of every included table of this schema."""
+    found: dict[str, tuple[str, ...]] = {}
+    for table in INCLUDED:
+        rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        if rows:
+            found[table] = tuple(str(row[1]) for row in rows)
+    return found
