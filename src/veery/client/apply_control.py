@@ -8,9 +8,10 @@ from typing import Final
 from veery.client import fates
 from veery.client.apply_data import apply_profile
 from veery.client.approval import Change, shown, tell
-from veery.client.arrivals import Arrival, Batch, Switch, switched_on
+from veery.client.arrivals import Arrival, Batch
 from veery.client.deleting import erase
 from veery.client.keeping import keep
+from veery.client.settings import Switch, switched_on
 from veery.protocol.content import (
     CallMessage,
     CallType,

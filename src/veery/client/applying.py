@@ -18,7 +18,10 @@ from veery.client.apply_control import (
 )
 from veery.client.apply_data import apply_data
 from veery.client.arrivals import Arrival, Batch
+from veery.client.keeping import is_stranger
 from veery.client.opening import Broken, Opened, Opening
+from veery.client.settings import Strangers, strangers
+from veery.errors import Rejected
 from veery.protocol.content import (
     CallMessage,
     DataExtraction,
@@ -36,6 +39,12 @@ from veery.store.inbox import FetchedItem, Undecoded
 UNKNOWN_KIND = "content.unknown"
 
 
+class StrangerRefused(Rejected):
+    """A message of somebody whom this account has not accepted, while it takes those of contacts alone."""
+
+    default_kind = "receive.stranger"
+
+
 def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem) -> Undecoded | None:
     """Apply one item of a batch. Raises ProtocolError when it is refused."""
     opening = openings[item.hash]
@@ -51,6 +60,9 @@ def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem)
         if dropped.reason is DropReason.NO_EFFECT and _may_be_known_later(opening):
             return Undecoded(UNKNOWN_KIND)
         raise
+    author = batch.tables.conversations.get(arrival.sender.hex)
+    if is_stranger(author, batch, arrival) and strangers(batch.tables) is Strangers.CONTACTS:
+        raise StrangerRefused("only contacts may write to this account")
     return _apply(batch, arrival)
 
 

@@ -32,7 +32,16 @@ class Change(Enum):
     PROFILE = "profile"  # the contact has another name or picture
     TIMER = "timer"  # messages of this account disappear in another way
     READ = "read"  # everything up to a message is read
-    REMOVED = "removed"  # the conversation and its messages are gone from this device
+    PINNED = "pinned"  # stands above the others
+    UNPINNED = "unpinned"  # no longer stands above the others
+    MUTED = "muted"  # its messages do not notify
+    UNMUTED = "unmuted"  # its messages notify again
+    HIDDEN = "hidden"  # is kept out of the list
+    SHOWN = "shown"  # is back in the list
+    NAMED = "named"  # this account calls the contact something else
+    CLEARED = "cleared"  # its messages are gone from this device
+    REMOVED = "removed"  # its messages are gone from this device, and it from the list
+    FORGOTTEN = "forgotten"  # the contact is gone from this account, with all that was settled
 
 
 def approve_by_message(tables: Tables, conversation: Conversation, own: AccountId, times: Times) -> int:

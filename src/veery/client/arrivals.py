@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Final
 
 from veery.client.core import Times
 from veery.client.opening import Opened
@@ -12,20 +10,6 @@ from veery.client.views import Json
 from veery.protocol.account import AccountId
 from veery.store.inbox import FetchedItem
 from veery.store.tables import Tables
-
-_ON: Final = "on"
-
-
-class Switch(Enum):
-    """Local settings that a new account has switched off (01.4). The value is the name of the setting."""
-
-    READ_RECEIPTS = "read_receipts"  # sends read receipts, and looks at those that come
-    TYPING = "typing_indicators"  # sends typing indicators, and looks at those that come
-
-
-def switched_on(tables: Tables, switch: Switch) -> bool:
-    """Whether the user has switched something on."""
-    return tables.accounts.setting(switch.value) == _ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +25,8 @@ class Batch:
     """One transaction of fetched messages.
 
     late: hashes of items that are older than what was fetched before. account: whose swarm they come from. live:
-    transient events, and shorten: requests to the own swarm; both are carried out once the batch is durable.
+    transient events, and shorten: requests to the own swarm; both are carried out once the batch is durable. queued:
+    something was put into the outbox.
     """
 
     tables: Tables
@@ -51,6 +36,7 @@ class Batch:
     account: AccountId | None = None
     live: list[Json] = field(default_factory=list)
     shorten: list[Shorten] = field(default_factory=list)
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self, TypeVar
 
+from veery.client.backup import Backup
 from veery.client.conversations import Conversations
 from veery.client.core import Core
 from veery.client.deleting import Deleting
@@ -37,6 +38,7 @@ from veery.client.rereading import Rereading
 from veery.client.road_memory import StoreMemory
 from veery.client.sealing import Sealing
 from veery.client.sending import Sending
+from veery.client.settings import SettingsService
 from veery.network.client_road import OnionRoad
 from veery.network.proxy import Proxy
 from veery.network.road import Road
@@ -69,10 +71,12 @@ class Client:
         self.reacting = Reacting(core)
         self.deleting = Deleting(core)
         self.requests = Requests(core)
+        self.settings = SettingsService(core)
         self.profile = ProfileService(core)
         self.events = Events(core)
         self.outbox = OutboxService(core)
         self.doctor = Doctor(core)
+        self.backup = Backup(core)
         self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox)
 
     @classmethod

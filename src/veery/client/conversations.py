@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from veery.client import fates
 from veery.client.approval import Change, shown, tell
@@ -11,11 +12,13 @@ from veery.client.arrivals import Shorten
 from veery.client.core import Core
 from veery.client.disappearing import start_after_reading
 from veery.client.expiring import Expiring
-from veery.client.faults import no_conversation, no_message
+from veery.client.faults import SelfRefused, no_conversation, no_message
 from veery.client.views import TEXT, Json, message_view
 from veery.store.conversations import HIDDEN, Conversation
 from veery.store.message_values import Deleted, Message, Position
 from veery.store.tables import Tables
+
+FOR_GOOD_MS: Final = 253_402_300_799_000  # the last second of the year 9999
 
 
 class Conversations:
@@ -82,36 +85,102 @@ class Conversations:
 
     async def set_nickname(self, conversation: str, nickname: str) -> None:
         """Give a contact a name of one's own; an empty one takes it away. Raises NotFound."""
-        await self._change(conversation, lambda held: replace(held, nickname=nickname.strip()))
+        await self._change(conversation, Change.NAMED, lambda held: replace(held, nickname=nickname.strip()))
 
     async def hide(self, conversation: str) -> None:
         """Keep a conversation out of the list until a message comes. Raises NotFound."""
-        await self._change(conversation, lambda held: replace(held, priority=HIDDEN))
+        await self._change(conversation, Change.HIDDEN, lambda held: replace(held, priority=HIDDEN))
 
     async def show(self, conversation: str) -> None:
         """Put a hidden conversation back into the list. Raises NotFound."""
-        await self._change(conversation, shown)
+        await self._change(conversation, Change.SHOWN, shown)
+
+    async def pin(self, conversation: str) -> None:
+        """Let a conversation stand above all others, also those pinned before. Raises NotFound."""
+
+        def work(tables: Tables) -> None:
+            highest = max(0, *(each.priority for each in tables.conversations.all()))
+            held = needed(tables, conversation)
+            changed = held if held.priority > 0 else replace(held, priority=highest + 1)
+            tables.conversations.save(changed)
+            tell(tables, changed, Change.PINNED, self._core.clock.now_ms())
+
+        await self._core.write(work)
+
+    async def unpin(self, conversation: str) -> None:
+        """Let a conversation stand among the others again. Raises NotFound."""
+        await self._change(conversation, Change.UNPINNED, lambda held: replace(held, priority=min(0, held.priority)))
+
+    async def mute(self, conversation: str, until_ms: int = FOR_GOOD_MS) -> None:
+        """Do not notify of its messages, until a moment of local time or for good. Raises NotFound."""
+        await self._change(conversation, Change.MUTED, lambda held: replace(held, muted_until_ms=until_ms))
+
+    async def unmute(self, conversation: str) -> None:
+        """Notify of its messages again. Raises NotFound."""
+        await self._change(conversation, Change.UNMUTED, lambda held: replace(held, muted_until_ms=0))
+
+    async def view(self, message: int) -> Json:
+        """Everything that is shown of one message. Raises NotFound."""
+
+        def work(tables: Tables) -> Json:
+            held = tables.messages.get(message)
+            if held is None:
+                raise no_message(message)
+            return message_view(tables, held, request=needed(tables, held.conversation).is_request)
+
+        return await self._core.read(work)
 
     async def delete_message(self, message: int) -> None:
         """Delete a message on this device: a placeholder stays (02.8.2). Nothing is sent. Raises NotFound."""
         now_ms = self._core.clock.now_ms()
         await self._core.write(lambda tables: _delete_here(tables, message, now_ms))
 
-    async def clear(self, conversation: str) -> None:
-        """Remove all messages of a conversation from this device (02.8.4). Raises NotFound."""
+    async def clear(self, conversation: str) -> int:
+        """Remove all messages of a conversation from this device; gives how many (02.8.4). Raises NotFound."""
+        return await self._clear(conversation, Change.CLEARED, lambda held: held)
+
+    async def remove(self, conversation: str) -> int:
+        """Remove all messages from this device and the conversation from the list; the contact stays.
+
+        Nothing is sent (02.8.4). Gives how many messages went. Raises NotFound.
+        """
+        return await self._clear(conversation, Change.REMOVED, lambda held: replace(held, priority=HIDDEN))
+
+    async def forget(self, conversation: str) -> None:
+        """Remove a contact with all messages, names and what was settled; a later message of theirs is a request.
+
+        Nothing is sent (02.8.4). Raises NotFound, SelfRefused.
+        """
+        if conversation == self._core.own.hex:
+            raise SelfRefused("the own account is no contact")
+        now_ms = self._core.clock.now_ms()
+
+        def work(tables: Tables) -> None:
+            held = needed(tables, conversation)
+            tables.conversations.delete(conversation)
+            tell(tables, replace(held, unread=0), Change.FORGOTTEN, now_ms)
+
+        await self._core.write(work)
+
+    async def _clear(self, conversation: str, change: Change, changed: Callable[[Conversation], Conversation]) -> int:
+        now_ms = self._core.clock.now_ms()
+
+        def work(tables: Tables) -> int:
+            needed(tables, conversation)
+            before = tables.messages.count(conversation)
+            tables.messages.clear(conversation)
+            tables.conversations.update(conversation, changed)
+            tell(tables, needed(tables, conversation), change, now_ms)
+            return before
+
+        return await self._core.write(work)
+
+    async def _change(self, conversation: str, change: Change, changed: Callable[[Conversation], Conversation]) -> None:
         now_ms = self._core.clock.now_ms()
 
         def work(tables: Tables) -> None:
             needed(tables, conversation)
-            tables.messages.clear(conversation)
-            tell(tables, needed(tables, conversation), Change.REMOVED, now_ms)
-
-        await self._core.write(work)
-
-    async def _change(self, conversation: str, change: Callable[[Conversation], Conversation]) -> None:
-        def work(tables: Tables) -> None:
-            needed(tables, conversation)
-            tables.conversations.update(conversation, change)
+            tell(tables, tables.conversations.update(conversation, changed), change, now_ms)
 
         await self._core.write(work)
 

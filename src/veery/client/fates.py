@@ -42,7 +42,7 @@ def queue(tables: Tables, message: NewMessage, copies: tuple[NewCopy, ...], now_
         return None
     held = tables.messages.get(queued.message)
     if held is not None:
-        tables.events.append(MESSAGE_EVENT, message_fields(tables, held, request=False), now_ms)
+        tables.events.append(MESSAGE_EVENT, {**message_fields(tables, held, request=False), "notify": False}, now_ms)
         tables.events.append(STATE_EVENT, state_fields(held, None), now_ms)
     return queued.message
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from veery.client.approval import shown
+from veery.client.approval import approve, shown
 from veery.client.arrivals import Arrival, Batch
 from veery.client.disappearing import arrived, arrived_read, start_after_reading
 from veery.client.fates import MESSAGE_EVENT
+from veery.client.settings import Strangers, Switch, strangers, switched_on
 from veery.client.views import TEXT, message_fields
 from veery.protocol.content import AttachmentPointer
 from veery.secret import Secret
 from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import Delivery, DeliveryState, Message, NewAttachment, NewMessage
+from veery.store.tables import Tables
 
 NOTICE_EVENT: Final = "notice"
 
@@ -25,6 +27,9 @@ def keep(
     """Keep a message and tell of it; gives it, or None when its author's T is there already."""
     tables = batch.tables
     conversation = open_conversation(batch, arrival)
+    if is_stranger(conversation, batch, arrival) and strangers(batch.tables) is Strangers.OPEN:
+        approve(batch.tables, conversation, batch.own, batch.times)
+        batch.queued = True
     new = NewMessage(
         conversation=conversation.id,
         author=arrival.sender,
@@ -44,10 +49,15 @@ def keep(
     )
     id_ = tables.messages.insert(new)
     message = None if id_ is None else tables.messages.get(id_)
-    if message is not None:
-        _effects(batch, arrival, message)
-        _tell(batch, message)
-    return message
+    if message is None:
+        return None
+    _effects(batch, arrival, message)
+    held = tables.messages.get(message.id) or message
+    if held.expiration.expires_ms is not None and held.expiration.expires_ms <= batch.times.local_ms:
+        tables.messages.delete((message.id,))  # it has disappeared before it was fetched
+        return None
+    _tell(batch, held)
+    return held
 
 
 def open_conversation(batch: Batch, arrival: Arrival) -> Conversation:
@@ -63,6 +73,13 @@ def open_conversation(batch: Batch, arrival: Arrival) -> Conversation:
     return conversations.update(arrival.conversation, change)
 
 
+def is_stranger(conversation: Conversation | None, batch: Batch, arrival: Arrival) -> bool:
+    """Whether a message comes, one to one, from somebody whom this account has not accepted."""
+    if arrival.own or arrival.conversation != arrival.sender.hex:
+        return False
+    return conversation is None or not conversation.approved
+
+
 def _effects(batch: Batch, arrival: Arrival, message: Message) -> None:
     if arrival.own:
         read = batch.tables.reading.mark_read(arrival.conversation, arrival.timestamp_ms)
@@ -73,14 +90,21 @@ def _effects(batch: Batch, arrival: Arrival, message: Message) -> None:
 
 def _tell(batch: Batch, message: Message) -> None:
     tables = batch.tables
-    held = tables.messages.get(message.id) or message
     conversation = tables.conversations.get(message.conversation)
     request = conversation is not None and conversation.is_request
-    fields = message_fields(tables, held, request=request)
+    notify = conversation is not None and _notifies(tables, conversation, message, batch.times.local_ms)
+    fields = {**message_fields(tables, message, request=request), "notify": notify}
     if message.kind == TEXT:
         tables.events.append(MESSAGE_EVENT, fields, batch.times.local_ms)
     else:
         tables.events.append(NOTICE_EVENT, {**fields, "notice": message.kind}, batch.times.local_ms)
+
+
+def _notifies(tables: Tables, conversation: Conversation, message: Message, now_ms: int) -> bool:
+    """Whether whoever shows notifications is to show one. Requests do not, unless the user wants them to."""
+    if message.outgoing or message.read or conversation.blocked or conversation.is_muted(now_ms):
+        return False
+    return not conversation.is_request or switched_on(tables, Switch.NOTIFY_REQUESTS)
 
 
 def _attachment(pointer: AttachmentPointer) -> NewAttachment:

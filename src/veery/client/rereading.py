@@ -60,6 +60,8 @@ class Rereading:
         read, batch = await core.write(work)
         for event in batch.live:
             core.hub.publish(event)
+        if batch.queued:
+            core.outbox_changed.set()
         if batch.shorten:
             await self._expiring.shorten(batch.shorten)
         return read

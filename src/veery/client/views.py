@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from veery.protocol.content import ContentMalformed, DataMessage, decode
+from veery.protocol.account import AccountId, AccountIdWrong
+from veery.protocol.constants import ACCOUNT_ID_HEX
+from veery.protocol.content import ContentMalformed, DataMessage, ExpirationType, Quote, decode
+from veery.protocol.content.body import mentions
+from veery.protocol.content.preview import is_kept
 from veery.store.conversations import Conversation
 from veery.store.message_values import Attachment, Deleted, Message, Reaction
 from veery.store.tables import Tables
@@ -19,6 +23,7 @@ INCOMING, OUTGOING = "in", "out"
 
 def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
     """What an event tells of a message. hash: of the copy in the own swarm; expires: ms, or null."""
+    data = _data(message)
     return {
         "id": message.id,
         "conversation": message.conversation,
@@ -33,6 +38,11 @@ def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
         "direction": OUTGOING if message.outgoing else INCOMING,
         "request": request,
         "late": message.late,
+        "quote": None if data is None or data.quote is None else _quote(tables, data.quote, message.conversation),
+        "mentions": _mentions(tables, message.body),
+        "preview": None if data is None else _preview(data),
+        "invitation": None if data is None else _invitation(data),
+        "disappears": _disappears(message.expiration.type, message.expiration.timer_s),
     }
 
 
@@ -64,7 +74,6 @@ def message_view(tables: Tables, message: Message, *, request: bool = False) -> 
         "sync": delivery.sync.value,
         "read": message.read,
         "deleted": None if message.deleted is Deleted.NO else message.deleted.name.lower(),
-        "quote": _quote(message),
         "reactions": [_reaction(each) for each in reactions],
     }
 
@@ -86,6 +95,8 @@ def conversation_view(conversation: Conversation, own: str) -> Json:
         "active_at": conversation.active_ms,
         "unread": conversation.unread,
         "expiration_timer_s": conversation.expiration_timer_s,
+        "disappears": _disappears(conversation.expiration_type, conversation.expiration_timer_s),
+        "muted_until": conversation.muted_until_ms or None,
     }
 
 
@@ -104,15 +115,65 @@ def _attachment(attachment: Attachment) -> Json:
     }
 
 
-def _quote(message: Message) -> Json | None:
-    """Author and T of what a message quotes; the text is looked up by the reader, never taken from the wire."""
+def _data(message: Message) -> DataMessage | None:
+    """What a message held on the wire, if it was a data message that can be read."""
     try:
         kind = decode(message.content).kind if message.content else None
     except ContentMalformed:
         return None
-    if not isinstance(kind, DataMessage) or kind.quote is None:
-        return None
-    return {"sender": kind.quote.author, "sent_at": kind.quote.id}
+    return kind if isinstance(kind, DataMessage) else None
+
+
+def _quote(tables: Tables, quote: Quote, conversation: str) -> Json:
+    """Author and T of what a message quotes, with its id and text as they stand here; neither is taken from the wire.
+
+    id: null when the message is not here (any more); text: null also when it was deleted.
+    """
+    found: Message | None = None
+    if len(quote.author) == ACCOUNT_ID_HEX:
+        try:
+            found = tables.messages.find(AccountId.from_hex(quote.author), quote.id)
+        except AccountIdWrong:
+            found = None
+    if found is not None and found.conversation != conversation:
+        found = None
+    shown = found is not None and found.deleted is Deleted.NO
+    return {
+        "sender": quote.author,
+        "sent_at": quote.id,
+        "id": None if found is None else found.id,
+        "text": found.body if found is not None and shown else None,
+    }
+
+
+def _mentions(tables: Tables, body: str) -> list[Json]:
+    """Who is mentioned, with what the account calls them; `own`: it is the own account (02.7.5)."""
+    ids = [each for each in dict.fromkeys(mentions(body)) if len(each) == ACCOUNT_ID_HEX] if "@" in body else []
+    if not ids:
+        return []
+    own = tables.accounts.get().account_id.hex
+    known = {each: tables.conversations.get(each) for each in ids}
+    titles = {each: held.title for each, held in known.items() if held is not None}
+    return [{"id": each, "title": titles.get(each), "own": each == own} for each in ids]
+
+
+def _preview(data: DataMessage) -> Json | None:
+    """The first link preview, if it belongs to a link of the body (02.3.3). image: whether there is one to fetch."""
+    for preview in data.preview[:1]:
+        if is_kept(preview, data.body or ""):
+            return {"url": preview.url, "title": preview.title, "image": preview.image is not None}
+    return None
+
+
+def _invitation(data: DataMessage) -> Json | None:
+    offer = data.shown_invitation
+    return None if offer is None else {"url": offer.url, "name": offer.name}
+
+
+def _disappears(type_: int, timer_s: int) -> Json | None:
+    """How messages disappear: `after_read` or `after_send`, and after how many seconds; null: they do not."""
+    modes = {int(ExpirationType.DELETE_AFTER_READ): "after_read", int(ExpirationType.DELETE_AFTER_SEND): "after_send"}
+    return {"mode": modes[type_], "seconds": timer_s} if type_ in modes and timer_s > 0 else None
 
 
 def _reaction(reaction: Reaction) -> Json:

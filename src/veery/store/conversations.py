@@ -31,7 +31,8 @@ class Conversation:
     id: 66 hex characters for persons and groups. name: chosen by the other side; nickname: given by us.
     profile_s: seconds, 02.7.2. priority: 0 normal, above pinned (higher first), below hidden. active_ms: T of the
     newest message, None while there was none. last_read_ms: T up to which everything is read. unread: incoming
-    messages that are not read; it is counted, so `save` does not look at it. muted_until_ms: local time. Names and ids do not print.
+    messages that are not read; it is counted, so `save` does not look at it. muted_until_ms: local time.
+    Names and ids do not print.
     """
 
     id: str = field(repr=False)

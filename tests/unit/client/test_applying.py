@@ -10,8 +10,8 @@ import pytest
 
 from tests.conversations.engines import Device, account_of, exchange
 from tests.unit.client.mail import deliver, kinds
-from veery.client.arrivals import Switch
 from veery.client.expiring import Expiring
+from veery.client.settings import Switch
 from veery.client.views import message_view
 from veery.protocol.constants import DAY_MS, SECOND_MS
 from veery.protocol.content import (
@@ -76,6 +76,12 @@ async def test_the_message_event_has_exactly_these_fields(bob: Device) -> None:
         "direction": "in",
         "request": True,
         "late": False,
+        "quote": None,
+        "mentions": [],
+        "preview": None,
+        "invitation": None,
+        "disappears": None,
+        "notify": False,
         "seq": 1,
     }
 
@@ -156,7 +162,7 @@ async def test_a_quote_is_kept(bob: Device) -> None:
     await deliver(CAROL, bob, DataMessage(body="yes", quote=Quote(id=5, author=bob.id)))
     (message,) = await bob.messages(CAROL_ID)
     view = await bob.read(lambda tables: message_view(tables, message))
-    assert view["quote"] == {"sender": bob.id, "sent_at": 5}
+    assert view["quote"] == {"sender": bob.id, "sent_at": 5, "id": None, "text": None}
 
 
 async def test_reactions_come_and_go(bob: Device) -> None:
