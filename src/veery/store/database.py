@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -47,10 +47,11 @@ from veery.runtime.sqlite import (
 from veery.secret import Secret
 from veery.store.accounts import DEVICE_ID_SIZE, AccountRow
 from veery.store.faults import StoreClosed, StoreDamaged, store_faults
+from veery.store.gate import Gate
 from veery.store.header import HEADER_NAME, new_header, open_header, read_header, rewrap, write_header
 from veery.store.keys import Unlock
 from veery.store.migrations import MIGRATIONS
-from veery.store.purging import Purged, purge
+from veery.store.purging import Purged, give_back, purge
 from veery.store.tables import Tables
 
 T = TypeVar("T")
@@ -90,6 +91,7 @@ class Store:
         self._lock = lock
         self._connect = connect
         self._purging = asyncio.Lock()
+        self._writing = Gate()
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
@@ -153,7 +155,8 @@ class Store:
         """
         path = self.directory / DATABASE_NAME
         with store_faults():
-            return await self._writer.run(lambda connection: work(Tables(connection, path)))
+            async with self._writing.passing():
+                return await self._writer.run(lambda connection: work(Tables(connection, path)))
 
     async def read(self, work: Callable[[Tables], T]) -> T:
         """Run `work(tables)` on one state of the database, beside the writers; it sees every `run` that has returned.
@@ -173,7 +176,7 @@ class Store:
         (seconds for a store of years), and it needs as much free space again. Raises StoreBusy (others read or write
         all the time: try again later), StoreFull, StoreClosed.
         """
-        async with self._purging:
+        async with self._purging, self._writing.closed() if thorough else nullcontext():
             self._need_open()
             with store_faults():
                 return await asyncio.to_thread(purge, self._connect, self.directory / DATABASE_NAME, thorough=thorough)
@@ -199,6 +202,7 @@ class Store:
         try:
             async with self._purging:  # its thread has the database open
                 await self._readers.close()
+                await asyncio.to_thread(give_back, self._connect)
             await self._writer.close()
         finally:
             self._lock.release()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ from typing import Final
 from veery.runtime.faults import DiskFull
 from veery.runtime.sqlite import Connection, DatabaseLocked, mapped, transaction
 
+DELETED: Final = "deleted"  # the setting that a trigger sets when rows go, see `schema_storage`
 _CHUNK: Final = 1_000  # pages given back in one transaction
 _TRIES: Final = 5  # each waits as long as the connection's busy time-out
 
@@ -49,12 +51,25 @@ def purge(open_connection: Callable[[], Connection], path: Path, *, thorough: bo
             if thorough:
                 _need_space(path)
                 connection.execute("VACUUM")
+                with transaction(connection):
+                    connection.execute("DELETE FROM settings WHERE name = ?", (DELETED,))
             else:
                 _give_back(connection)
             _cut_log(connection)
     finally:
         connection.close()
     return Purged(before, _bytes(path))
+
+
+def give_back(open_connection: Callable[[], Connection]) -> None:
+    """Cut free pages off the file of a store that is closing. Others that read it just now are no fault."""
+    with suppress(DatabaseLocked):
+        connection = open_connection()
+        try:
+            with mapped():
+                _give_back(connection)
+        finally:
+            connection.close()
 
 
 def _give_back(connection: Connection) -> None:

@@ -36,11 +36,11 @@ _AGE: Final = (
     f"CASE WHEN m.received_ms > ?1 - {AGES_MS[0]} THEN 0 WHEN m.received_ms > ?1 - {AGES_MS[1]} THEN 1 ELSE 2 END"
 )
 _MESSAGE_SHARES: Final = (
-    f"SELECT c.id, m.kind, {_AGE}, count(*), sum(length(m.content) + octet_length(m.body)), 0"
+    f"SELECT c.id, m.kind, {_AGE}, count(*), sum(length(m.content) + octet_length(m.body)), 0"  # noqa: S608 - constants
     " FROM messages AS m JOIN conversations AS c ON c.key = m.conversation GROUP BY m.conversation, 2, 3"
 )
 _FILE_SHARES: Final = (
-    f"SELECT c.id, {_KIND}, {_AGE}, count(*), sum(b.size), sum(CASE WHEN {_FITS} THEN b.size ELSE 0 END)"  # noqa: S608
+    f"SELECT c.id, {_KIND}, {_AGE}, count(*), sum(b.size), sum(CASE WHEN {_FITS} THEN b.size ELSE 0 END)"
     f"{_FILES} GROUP BY m.conversation, 2, 3"
 )
 

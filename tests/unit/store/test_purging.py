@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.unit.store.samples import ALICE, NOW, PASSPHRASE, make_store, receive
 from veery.store.database import DATABASE_NAME, Store
 from veery.store.faults import StoreClosed
 from veery.store.message_values import Deleted, NewAttachment, NewMessage
+from veery.store.purging import DELETED
 from veery.store.tables import Tables
 
 SECRET = b"Needle"
@@ -98,8 +100,6 @@ async def test_an_erased_setting_is_gone_after_a_quick_purge(tmp_path: Path) -> 
 
 
 async def test_writing_and_reading_go_on_meanwhile(tmp_path: Path) -> None:
-    import asyncio
-
     async with await make_store(tmp_path) as store:
         ids = await store.run(lambda tables: fill(tables, random.Random(3), 500))
 
@@ -120,3 +120,39 @@ async def test_a_closed_store_cannot_be_purged(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(StoreClosed):
         await store.purge()
+
+
+async def test_writers_wait_for_a_thorough_purge_and_lose_nothing(tmp_path: Path) -> None:
+    async with await make_store(tmp_path) as store:
+        await store.run(lambda tables: fill(tables, random.Random(4), 3_000))
+        purging = asyncio.create_task(store.purge(thorough=True))
+        writes = [
+            store.run(lambda tables, n=n: tables.accounts.set_setting(f"s{n}", "x"))  # type: ignore[misc]
+            for n in range(200)
+        ]
+        await asyncio.gather(purging, *writes)
+        assert len(await store.read(lambda tables: tables.accounts.settings())) == 200
+
+
+async def test_a_thorough_purge_clears_the_mark_that_rows_were_deleted(tmp_path: Path) -> None:
+    async with await make_store(tmp_path) as store:
+        ids = await store.run(lambda tables: fill(tables, random.Random(5), 10))
+        assert await store.read(lambda tables: tables.accounts.setting(DELETED)) is None
+        await store.run(lambda tables: tables.messages.replace_by_placeholder(ids[0], Deleted.HERE))
+        assert await store.read(lambda tables: tables.accounts.setting(DELETED)) == "1"
+        await store.purge()
+        assert await store.read(lambda tables: tables.accounts.setting(DELETED)) == "1"
+        await store.purge(thorough=True)
+        assert await store.read(lambda tables: tables.accounts.setting(DELETED)) is None
+        await store.run(lambda tables: tables.messages.delete(ids))
+        assert await store.read(lambda tables: tables.accounts.setting(DELETED)) == "1"
+
+
+async def test_a_store_that_is_closed_leaves_no_free_pages(tmp_path: Path) -> None:
+    async with await make_store(tmp_path) as store:
+        await store.run(lambda tables: fill(tables, random.Random(6)))
+        await store.purge()
+        full = size(tmp_path)
+        await store.run(lambda tables: tables.messages.clear(ALICE.hex))
+    assert size(tmp_path) < full / 3
+    assert SECRET not in decrypted(tmp_path, PASSPHRASE)
