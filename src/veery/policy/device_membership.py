@@ -47,6 +47,8 @@ from veery.protocol.devices import (
     table,
 )
 from veery.protocol.devices.group_message import OpenedGroup
+from veery.protocol.devices.payload import Device
+from veery.protocol.devices.table import Row
 from veery.secret import Secret
 
 
@@ -209,9 +211,16 @@ def _disclosed(before: DeviceGroup, after: DeviceGroup, payload: Payload) -> boo
         return False
     gone = [device for device in payload.devices if not after.rows[device].live]
     if AccountKeys(payload.keys).find(active.seed) is not None:
-        return any(isinstance(payload.devices[device], DeviceRecord) for device in gone)
+        return any(_unaware(payload.devices[device], after.rows[device]) for device in gone)
     known = (before.rows.get(device) for device in gone)
     return any(row is not None and row.state is DeviceState.REGISTERED for row in known)
+
+
+def _unaware(told: Device, row: Row) -> bool:
+    """Whether a message was made by somebody who did not know that this device was removed. A device that was removed
+    and then left by itself, unaware too, knows all keys that its farewell has.
+    """
+    return isinstance(told, DeviceRecord) or (told.left and row.state is DeviceState.REMOVED)
 
 
 def _read(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup) -> DeviceGroup:

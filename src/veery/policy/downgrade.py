@@ -42,8 +42,9 @@ class ContactKeys:
     """What is remembered of a contact's keys, and never cleared by answers of nodes.
 
     seen_first_ms, seen_last_ms: when a valid record was seen; record: the last one that holds keys; vt_max_s: the
-    latest time in a record; withdrawn_s: time of a withdrawal that no record has followed; long_term_allowed: the user
-    lets this conversation use long-term keys, until keys are seen again.
+    time in the last one that was accepted; record_max_s: the latest time in any record with keys; withdrawn_s: time of
+    a withdrawal that no record has followed; long_term_allowed: the user lets this conversation use long-term keys,
+    until keys are seen again.
     """
 
     cache: KeyCache = field(default_factory=KeyCache)
@@ -55,6 +56,7 @@ class ContactKeys:
     withdrawal_told: bool = False
     floor: Floor = Floor.AUTOMATIC
     long_term_allowed: bool = False
+    record_max_s: int = 0
 
     @property
     def remembered(self) -> bool:
@@ -65,6 +67,9 @@ class ContactKeys:
         """What a record counts for; it was verified by the contact's own Account ID."""
         if record.signed_s is None and self.vt_max_s:
             return RecordVerdict.TIMELESS
+        # Old withdrawals can be served again too; a wrong clock of the contact does not make them new.
+        if record.withdrawn and (record.signed_s or 0) <= self.record_max_s:
+            return RecordVerdict.OLDER
         # A time far ahead of ours was set by a wrong clock; it must not lock the contact out.
         binding = self.vt_max_s <= now_ms // SECOND_MS + RECORD_TIME_SLACK_S
         if binding and (record.signed_s or 0) < self.vt_max_s:
@@ -83,7 +88,14 @@ class ContactKeys:
         if record.withdrawn:
             told = self.withdrawal_told and self.withdrawn_s is not None
             return replace(seen, record=None, withdrawn_s=record.signed_s, withdrawal_told=told)
-        return replace(seen, record=record, withdrawn_s=None, withdrawal_told=False, long_term_allowed=False)
+        return replace(
+            seen,
+            record=record,
+            record_max_s=max(self.record_max_s, record.signed_s or 0),
+            withdrawn_s=None,
+            withdrawal_told=False,
+            long_term_allowed=False,
+        )
 
     def absent(self, now_ms: int) -> ContactKeys:
         """After it is established that there is no acceptable record now. What is remembered stays."""

@@ -159,3 +159,14 @@ def test_copies_for_the_own_devices_are_no_weaker(sent: Level, copy: Level) -> N
 
 def test_levels_have_names_of_their_own() -> None:
     assert len({each.label for each in Level}) == len(Level)
+
+
+def test_an_old_withdrawal_counts_for_nothing_even_beside_a_record_from_the_future() -> None:
+    old = withdrawal(NOW_S - 10)
+    ahead = NEW.accepted(record(1, NOW_S + 3_600), NOW)  # signed by a clock that is an hour ahead: it binds nobody
+    back = ahead.accepted(record(2, NOW_S - 20), NOW)
+    assert ahead.judge(record(2, NOW_S - 20), NOW) is RecordVerdict.ACCEPTED
+    for seen in (SEEN, ahead, back):
+        assert seen.judge(old, NOW) is RecordVerdict.OLDER
+    assert ahead.judge(withdrawal(NOW_S + 3_600), NOW) is RecordVerdict.OLDER
+    assert ahead.judge(withdrawal(NOW_S + 3_601), NOW) is RecordVerdict.ACCEPTED
