@@ -7,18 +7,22 @@ from pathlib import Path
 from veery.store.accounts import Accounts
 from veery.store.attachments import Attachments
 from veery.store.blobs import Blobs
+from veery.store.contact_keys import ContactKeysTable
 from veery.store.conversations import Conversations
 from veery.store.delivery import Deliveries
 from veery.store.events import Events
+from veery.store.held_copies import HeldCopies
 from veery.store.inbox import Inbox
 from veery.store.messages import Messages
 from veery.store.network_state import NetworkState
 from veery.store.outbox import Outbox
+from veery.store.own_echoes import OwnEchoesTable
 from veery.store.reactions import Reactions
 from veery.store.reading import Reading
 from veery.store.search import Searching
 from veery.store.sql import Connection
 from veery.store.trimming import Trimming
+from veery.store.unconfirmed import UnconfirmedMessages
 from veery.store.usage import UsageReader
 
 
@@ -29,17 +33,21 @@ class Tables:
         "accounts",
         "attachments",
         "blobs",
+        "contact_keys",
         "conversations",
         "deliveries",
         "events",
+        "held",
         "inbox",
         "messages",
         "network",
         "outbox",
+        "own_echoes",
         "reactions",
         "reading",
         "search",
         "trimming",
+        "unconfirmed",
         "usage",
     )
 
@@ -47,15 +55,19 @@ class Tables:
         self.accounts = Accounts(connection)
         self.attachments = Attachments(connection)
         self.blobs = Blobs(connection)
+        self.contact_keys = ContactKeysTable(connection)
         self.conversations = Conversations(connection)
         self.deliveries = Deliveries(connection)
         self.events = Events(connection)
+        self.held = HeldCopies(connection)
         self.inbox = Inbox(connection)
         self.messages = Messages(connection)
         self.network = NetworkState(connection)
         self.outbox = Outbox(connection)
+        self.own_echoes = OwnEchoesTable(connection)
         self.reactions = Reactions(connection)
         self.reading = Reading(connection)
         self.search = Searching(connection)
         self.trimming = Trimming(connection)
+        self.unconfirmed = UnconfirmedMessages(connection)
         self.usage = UsageReader(connection, path)
