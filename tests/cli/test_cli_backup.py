@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,23 @@ def test_what_can_go_wrong_is_said(tmp_path: Path, secret: dict[str, str]) -> No
     assert nowhere.code == 1
     silent = home.veery("backup", "verify", str(target), "--json")
     assert silent.error["kind"] == "cli.no_terminal"
+
+
+def test_a_profile_moves_by_a_code(tmp_path: Path) -> None:
+    old, new = home_in(tmp_path, "old"), home_in(tmp_path, "new")
+    made = old.veery("account", "create", "--network", str(old.network()), "--no-passphrase", "--json").record
+    process = subprocess.Popen(
+        old.command("transfer", "send", "--json"), env=old.environment(), stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        offered = json.loads(process.stdout.readline())
+        came = new.veery("transfer", "receive", offered["code"], offered["address"], "--no-passphrase", "--json")
+        assert came.code == 0, came.err
+        assert came.record == {"profile": "default", "messages": 0, "files": 0}
+        assert json.loads(process.stdout.readline()) == {"event": "arrived"}
+        assert process.wait(20) == 0
+    assert new.veery("account", "show", "--json").record["account_id"] == made["account_id"]
+    assert not list((tmp_path / "old").rglob("*.backup"))
+    for wrong in (("abc", "127.0.0.1:1"), ("4821-anchor-mustard", "nowhere")):
+        assert new.veery("--profile", "x", "transfer", "receive", *wrong, "--no-passphrase").code != 0

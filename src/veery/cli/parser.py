@@ -34,6 +34,7 @@ GROUPS: Final = (
             ("profile", "show or change the name that others see"),
             ("status", "show how the account stands"),
             ("backup", "write, check and restore backups"),
+            ("transfer", "move a profile to another device"),
             ("path", "show or renew the path of messages"),
             ("doctor", "find out where the road ends"),
             ("app", "keep the engine running"),
