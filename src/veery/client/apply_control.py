@@ -12,6 +12,7 @@ from veery.client.arrivals import Arrival, Batch
 from veery.client.deleting import erase
 from veery.client.keeping import keep
 from veery.client.settings import Switch, switched_on
+from veery.protocol.constants import TYPING_SHOWN_MS
 from veery.protocol.content import (
     CallMessage,
     CallType,
@@ -20,12 +21,14 @@ from veery.protocol.content import (
     ReceiptMessage,
     TypingMessage,
     UnsendRequest,
+    decode,
 )
 from veery.store.conversations import CONTACT
 from veery.store.message_values import Deleted
 
 ACCEPTED_NOTICE: Final = "request_accepted"
-CALL_NOTICE: Final = "call"  # somebody has called
+MISSED_CALL: Final = "missed_call"  # kind of a message: somebody has called, and calls are off (11)
+_CALLS_LOOKED_AT: Final = 20  # newest messages among which an earlier offer of the same call is looked for
 CALL_EVENT: Final = "call"
 TYPING_EVENT: Final = "typing"
 _FROM_OWN_DEVICES: Final = (CallType.ANSWER, CallType.END_CALL)  # all that is looked at, 02.8.9
@@ -46,7 +49,8 @@ def apply_typing(batch: Batch, arrival: Arrival, typing: TypingMessage) -> None:
     if arrival.own or conversation is None or not switched_on(batch.tables, Switch.TYPING):
         return
     action = typing.action.name.lower()
-    batch.live.append({"event": TYPING_EVENT, "conversation": conversation.id, "action": action})
+    until = batch.times.local_ms + TYPING_SHOWN_MS
+    batch.live.append({"event": TYPING_EVENT, "conversation": conversation.id, "action": action, "until": until})
 
 
 def apply_unsend(batch: Batch, arrival: Arrival, unsend: UnsendRequest) -> None:
@@ -79,13 +83,20 @@ def apply_extraction(batch: Batch, arrival: Arrival, notice: DataExtraction) -> 
 
 
 def apply_call(batch: Batch, arrival: Arrival, call: CallMessage) -> None:
-    """Hand a call message to who is listening; an offer of an approved contact also leaves a notice (11.4)."""
+    """Hand a call message to who is listening; an offer of an approved contact also leaves a missed call (11.4)."""
     conversation = batch.tables.conversations.get(arrival.sender.hex)
     if arrival.own and call.type not in _FROM_OWN_DEVICES:
         return
     if not arrival.own and (conversation is None or not conversation.approved):
         return
-    if call.type is CallType.OFFER:
-        keep(batch, arrival, CALL_NOTICE)
+    if call.type is CallType.OFFER and not _is_known(batch, arrival.conversation, call.uuid):
+        keep(batch, arrival, MISSED_CALL)
     fields = {"conversation": arrival.conversation, "type": call.type.name.lower(), "uuid": call.uuid}
     batch.live.append({"event": CALL_EVENT, **fields, "sent_at": arrival.timestamp_ms})
+
+
+def _is_known(batch: Batch, conversation: str, uuid: str) -> bool:
+    """Whether a missed call of this uuid is shown already: a caller may repeat its offer."""
+    newest = batch.tables.messages.page(conversation, _CALLS_LOOKED_AT)
+    calls = (decode(each.content).kind for each in newest if each.kind == MISSED_CALL and each.content)
+    return any(isinstance(each, CallMessage) and each.uuid == uuid for each in calls)

@@ -7,22 +7,18 @@ from typing import Final
 
 from veery.client.approval import Change, tell
 from veery.client.arrivals import Arrival, Batch
-from veery.client.contents import conversation_kind
 from veery.client.keeping import keep
 from veery.client.reacting import change_reaction
+from veery.client.timers import TIMER_NOTICE, adopt, show_notice
 from veery.client.views import TEXT
 from veery.protocol.account import AccountId
 from veery.protocol.content import DataMessage, Profile, Reaction
 from veery.protocol.content.body import cut
 from veery.protocol.content.profile import change as profile_change
-from veery.protocol.expiry_rules import DisappearingMode, expiration_type, received_mode
 from veery.secret import Secret
-from veery.store.conversations import Conversation
 from veery.store.inbox import Undecoded
 
 GROUP_UPDATE: Final = "content.group_update"  # kept until somebody handles invitations to groups
-TIMER_NOTICE: Final = "timer"  # kind of a message that changes how messages disappear
-_LAST_TIMER_NOTICE: Final = "timer_notice:"  # setting, one for each conversation: id of the notice that is shown
 
 
 def apply_data(batch: Batch, arrival: Arrival, data: DataMessage) -> Undecoded | None:
@@ -72,18 +68,6 @@ def _change_timer(batch: Batch, arrival: Arrival) -> None:
     notice = keep(batch, arrival, TIMER_NOTICE)
     if notice is None:
         return
-    setting = _LAST_TIMER_NOTICE + arrival.conversation
-    older = tables.accounts.setting(setting)
-    tables.messages.delete(() if older is None else (int(older),))
-    tables.accounts.set_setting(setting, str(notice.id))
+    show_notice(tables, arrival.conversation, notice.id)
     if arrival.own:
-        changed = tables.conversations.update(arrival.conversation, lambda held: _with_timer(held, batch, arrival))
-        tell(tables, changed, Change.TIMER, batch.times.local_ms)
-
-
-def _with_timer(held: Conversation, batch: Batch, arrival: Arrival) -> Conversation:
-    content = arrival.opened.content
-    kind = conversation_kind(arrival.conversation, batch.own)
-    mode = received_mode(kind, content.expiration_type, content.expiration_timer)
-    timer_s = 0 if mode is DisappearingMode.OFF else content.expiration_timer
-    return replace(held, expiration_type=int(expiration_type(mode)), expiration_timer_s=timer_s)
+        adopt(tables, arrival.conversation, notice.expiration, batch.times.local_ms)

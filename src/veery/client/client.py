@@ -27,6 +27,7 @@ from veery.client.fetching import Fetching
 from veery.client.housekeeping import Housekeeping
 from veery.client.hub import Hub
 from veery.client.mailbox import own_mailbox
+from veery.client.notices import Notices
 from veery.client.outbox import OutboxService
 from veery.client.outbox_pump import OutboxPump
 from veery.client.profile import Profile
@@ -37,8 +38,12 @@ from veery.client.requests import Requests
 from veery.client.rereading import Rereading
 from veery.client.road_memory import StoreMemory
 from veery.client.sealing import Sealing
+from veery.client.searching import Searching
 from veery.client.sending import Sending
 from veery.client.settings import SettingsService
+from veery.client.storage import StorageService
+from veery.client.timers import Timers
+from veery.client.typing_indicators import TypingIndicators
 from veery.network.client_road import OnionRoad
 from veery.network.proxy import Proxy
 from veery.network.road import Road
@@ -61,23 +66,28 @@ class Client:
         self._owns_road = owns_road
         self._background = Background(core.clock)
         self._started = False
-        expiring = Expiring(core)
+        self._expiring = expiring = Expiring(core)
         self.pump = OutboxPump(core, Sealing(core))
-        self.sending = Sending(core)
+        self.typing = TypingIndicators(core)
+        self.sending = Sending(core, self.typing.message_sent)
         mailbox = own_mailbox(core.account)
-        self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self.pump.road_opened)
+        self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened)
         self.rereading = Rereading(core, expiring)
         self.conversations = Conversations(core, expiring)
         self.reacting = Reacting(core)
         self.deleting = Deleting(core)
+        self.timers = Timers(core)
+        self.notices = Notices(core)
         self.requests = Requests(core)
         self.settings = SettingsService(core)
         self.profile = ProfileService(core)
         self.events = Events(core)
         self.outbox = OutboxService(core)
         self.doctor = Doctor(core)
+        self.search = Searching(core)
+        self.storage = StorageService(core)
         self.backup = Backup(core)
-        self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox)
+        self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox, self.storage)
 
     @classmethod
     async def open(
@@ -99,7 +109,9 @@ class Client:
             row = await store.read(lambda tables: tables.accounts.get())
             used = road or await _onion_road(store, row.network, proxy, clock, random)
             core = Core(store, Account.from_seed(row.seed.reveal()), used, clock, random, Hub())
-            return cls(core, owns_road=road is None)
+            client = cls(core, owns_road=road is None)
+            await client.storage.begin()
+            return client
         except BaseException:
             await store.close()
             raise
@@ -131,6 +143,12 @@ class Client:
         self._background.start("outbox", self.pump.run)
         self._background.start("polling", self.receiving.run)
         self._background.start("housekeeping", self.housekeeping.run)
+        self._background.start("typing", self.typing.run)
+
+    async def _road_opened(self) -> None:
+        """There is a way to the network again."""
+        await self.pump.road_opened()
+        await self._expiring.shorten_pending()
 
     async def close(self) -> None:
         """End the background work, the streams of events, the road if it is the own one, and close the store.

@@ -13,6 +13,7 @@ from veery.client.core import Core
 from veery.client.disappearing import start_after_reading
 from veery.client.expiring import Expiring
 from veery.client.faults import SelfRefused, no_conversation, no_message
+from veery.client.read_receipts import queue_receipts
 from veery.client.views import TEXT, Json, message_view
 from veery.store.conversations import HIDDEN, Conversation
 from veery.store.message_values import Deleted, Message, Position
@@ -68,7 +69,7 @@ class Conversations:
 
     async def mark_read(self, conversation: str, until_ms: int | None = None) -> int:
         """Mark everything up to T as read, or all; gives how many were unread. Raises NotFound."""
-        times = self._core.times()
+        core, times = self._core, self._core.times()
 
         def work(tables: Tables) -> tuple[int, list[Shorten]]:
             held = needed(tables, conversation)
@@ -76,9 +77,11 @@ class Conversations:
             read = tables.reading.mark_read(conversation, until)
             if read:
                 tell(tables, needed(tables, conversation), Change.READ, times.local_ms)
+                queue_receipts(tables, held, read, core.own, times)
             return len(read), start_after_reading(tables, read, times)
 
-        count, shorten = await self._core.write(work)
+        count, shorten = await core.write(work)
+        core.outbox_changed.set()
         if shorten:
             await self._expiring.shorten(shorten)
         return count

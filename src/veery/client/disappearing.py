@@ -50,7 +50,7 @@ def arrived_read(batch: Batch, arrival: Arrival, message: Message) -> None:
     )
     batch.tables.reading.set_expiration(message.id, _running(message.expiration, countdown, batch.times))
     if countdown.shorten:
-        batch.shorten.append(Shorten(arrival.item.hash, countdown.expires_ms))
+        batch.shorten.append(_noted(batch.tables, arrival.item.hash, countdown.expires_ms, batch.times))
 
 
 def start_after_reading(tables: Tables, messages: Iterable[Message], times: Times) -> list[Shorten]:
@@ -62,8 +62,14 @@ def start_after_reading(tables: Tables, messages: Iterable[Message], times: Time
         countdown = when_read(message.expiration.timer_s, now_ms=times.network_ms)
         tables.reading.set_expiration(message.id, _running(message.expiration, countdown, times))
         if message.storage_hash is not None:
-            shorten.append(Shorten(message.storage_hash, countdown.expires_ms))
+            shorten.append(_noted(tables, message.storage_hash, countdown.expires_ms, times))
     return shorten
+
+
+def _noted(tables: Tables, hash_: str, expires_ms: int, times: Times) -> Shorten:
+    """What the swarm must be told, kept until it was: a process may end before, and the road may be closed."""
+    tables.shortenings.note(hash_, expires_ms, times.local_ms)
+    return Shorten(hash_, expires_ms)
 
 
 def _waits_for_reading(message: Message) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from veery.client import fates
 from veery.client.arrivals import Shorten
 from veery.client.core import Core, Times
+from veery.client.own_swarm import delete_copies
 from veery.client.swarm_answers import SwarmResult, swarm_result
 from veery.errors import NetworkError
 from veery.protocol.expiry_rules import by_expiry, when_shortened
@@ -28,11 +29,24 @@ class Expiring:
     async def shorten(self, copies: Iterable[Shorten]) -> None:
         """Ask the own swarm to let copies expire with their messages, and adopt the time that it answers (02.8.1).
 
-        Without a road the message still disappears here; its copies then stay in the swarm for their longer life.
+        Without a road the message still disappears here, and its copies as soon as the swarm can be told.
         """
         grouped = by_expiry((copy.hash, copy.expires_ms) for copy in copies)
         for expires_ms, hashes in grouped.items():
             await self._shorten(hashes, expires_ms)
+
+    async def shorten_pending(self) -> None:
+        """Tell the own swarm what it could not be told before."""
+        now_ms = self._core.road.now_ms()
+        pending = await self._core.read(lambda tables: tables.shortenings.pending(_SWEEP_MAX))
+        over = [hash_ for hash_, expires_ms in pending if expires_ms <= now_ms]
+        try:
+            await delete_copies(self._core, over)
+        except NetworkError:
+            return
+        if over:
+            await self._core.write(lambda tables: tables.shortenings.forget(over))
+        await self.shorten(Shorten(hash_, expires_ms) for hash_, expires_ms in pending if expires_ms > now_ms)
 
     async def sweep(self) -> int:
         """Remove messages whose time is over; gives how many."""
@@ -55,7 +69,13 @@ class Expiring:
             return
         times = self._core.times()
         adopted = {hash_: expiry for hash_ in hashes if (expiry := _expiry(hash_, result, times)) is not None}
-        await self._core.write(lambda tables: _adopt(tables, adopted, times))
+        told = hashes if result.proved else ()
+
+        def work(tables: Tables) -> None:
+            _adopt(tables, adopted, times)
+            tables.shortenings.forget(told)
+
+        await self._core.write(work)
 
 
 def _expiry(hash_: str, result: SwarmResult, times: Times) -> int | None:

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from veery.client.core import Times
 from veery.client.views import message_fields, state_fields
+from veery.protocol.constants import TTL_TYPING_MS
 from veery.protocol.content import ExpirationType
 from veery.protocol.expiry_rules import when_sent
 from veery.store.message_values import Delivery, DeliveryState, Message, NewMessage, SyncState
@@ -22,6 +23,8 @@ R = TypeVar("R")
 MESSAGE_EVENT: Final = "message"
 STATE_EVENT: Final = "state"
 DELETED_EVENT: Final = "deleted"
+OUTBOX_EVENT: Final = "outbox"  # something that no message shows was given up
+EXPIRED: Final = "client.send.expired"  # reason of a message whose time ran out before any member took it
 CANCELLED: Final = "client.send.cancelled"  # reason of a message that was deleted before it was stored
 
 
@@ -67,8 +70,17 @@ def stored(tables: Tables, copy: Copy, storing: Storing, times: Times) -> None:
 
 
 def fail(tables: Tables, copy: Copy, reason: str, now_ms: int) -> None:
-    """Give a copy up."""
-    _told(tables, copy, lambda: tables.deliveries.fail(copy.id, reason), copy.sealed_hash, now_ms)
+    """Give a copy up. What no message shows is forgotten once its time is over: nobody waits for it any more."""
+    if copy.message is not None:
+        _told(tables, copy, lambda: tables.deliveries.fail(copy.id, reason), copy.sealed_hash, now_ms)
+        return
+    if reason == EXPIRED:
+        tables.outbox.cancel(copy.id)
+    else:
+        tables.deliveries.fail(copy.id, reason)
+    if copy.ttl_ms > TTL_TYPING_MS:
+        fields = {"copy": copy.id, "destination": copy.destination.hex, "state": "failed", "reason": reason}
+        tables.events.append(OUTBOX_EVENT, fields, now_ms)
 
 
 def revive(tables: Tables, copy: Copy, now_ms: int) -> None:

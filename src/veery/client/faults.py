@@ -17,6 +17,12 @@ class ReactionRefused(ClientError):
     default_kind = "client.reaction"
 
 
+class TimerRefused(ClientError):
+    """Messages cannot disappear in this way. `kind`: client.timer.request, .mode, .time, .group or .notice."""
+
+    default_kind = "client.timer"
+
+
 class UnsendRefused(ClientError):
     """A message that cannot be deleted for everyone."""
 
@@ -81,4 +87,13 @@ def no_conversation() -> NotFound:
         "there is no such conversation",
         kind="client.not_found.conversation",
         remedy="List the conversations to see their ids",
+    )
+
+
+def no_copy(copy: int) -> NotFound:
+    """The error for a copy that is not in the outbox, or that belongs to a message."""
+    return NotFound(
+        f"there is no notice {copy} in the outbox",
+        kind="client.not_found.copy",
+        remedy="`veery outbox` lists what is not stored yet",
     )

@@ -9,28 +9,34 @@ from veery.client.core import Core
 from veery.client.expiring import Expiring
 from veery.client.mailbox import Mailbox
 from veery.client.rereading import Rereading
-from veery.protocol.constants import DAY_MS, HOUR_MS, SECOND_MS
+from veery.client.storage import StorageService
+from veery.protocol.constants import DAY_MS, HOUR_MS, SECOND_MS, TTL_MAX_PUBLIC_MS
 from veery.runtime.lifecycle import Periodic
 from veery.store.tables import Tables
 
 EVENTS_KEPT_MS: Final = 30 * DAY_MS  # events that everybody has acknowledged
 _TIDY_S: Final = HOUR_MS / SECOND_MS
+_FIRST_STORAGE_S: Final = 600.0  # an engine that runs for one command only makes no room
 
 
 class Housekeeping:
     """Removes what is over, and begins by reading what an earlier build could not read."""
 
-    def __init__(self, core: Core, expiring: Expiring, rereading: Rereading, mailbox: Mailbox) -> None:
+    def __init__(
+        self, core: Core, expiring: Expiring, rereading: Rereading, mailbox: Mailbox, storage: StorageService
+    ) -> None:
         self._core = core
         self._expiring = expiring
         self._rereading = rereading
         self._mailbox = mailbox
+        self._storage = storage
 
     async def run(self) -> None:
         """Go on until cancelled."""
         await self._rereading.reread(self._mailbox)
         async with asyncio.TaskGroup() as group:
             group.create_task(Periodic(self._core.clock, _TIDY_S, self.tidy, first_s=0).run())
+            group.create_task(Periodic(self._core.clock, _TIDY_S, self._storage.tidy, first_s=_FIRST_STORAGE_S).run())
             group.create_task(self._sweep())
 
     async def tidy(self) -> None:
@@ -40,14 +46,17 @@ class Housekeeping:
         def work(tables: Tables) -> None:
             tables.inbox.trim(now_ms)
             tables.events.trim(now_ms - EVENTS_KEPT_MS)
+            tables.shortenings.trim(now_ms - TTL_MAX_PUBLIC_MS)
 
         await self._core.write(work)
+        await self._expiring.shorten_pending()
 
     async def _sweep(self) -> None:
-        """Remove each message when its time is over; every change may bring one that is over sooner."""
+        """Remove each message when its time is over, and files that nobody needs; every change may bring some."""
         clock, hub = self._core.clock, self._core.hub
         while not hub.closed:
             await self._expiring.sweep()
+            await self._storage.sweep()
             version = hub.version
             expiry = await self._core.read(lambda tables: tables.reading.next_expiry())
             pause_ms = HOUR_MS if expiry is None else min(HOUR_MS, expiry - clock.now_ms())

@@ -1,40 +1,96 @@
-"""What waits to be sent, as a person sees it."""
+"""What is not stored yet, as a person sees it: what waits, what was given up, and what to do about it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
+from veery.client import fates
 from veery.client.core import Core
-from veery.store.sql import INTEGER_MAX
+from veery.client.faults import no_copy
+from veery.store.outbox import Copy, CopyState, NewCopy
+from veery.store.tables import Tables
 
 _LISTED_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingCopy:
-    """A copy on its way. role: recipient, sync or control; next_attempt_ms: local time; last_error: its kind."""
+    """A copy that is not stored. id: of the copy; message: None for what no message shows (receipts, reactions, …).
 
+    role: recipient, sync or control; next_attempt_ms: local time; last_error: its kind, the reason if it failed.
+    """
+
+    id: int
     message: int | None
+    destination: str
     role: str
-    sealed: bool
+    state: CopyState
     attempts: int
     next_attempt_ms: int
     last_error: str | None
 
+    @property
+    def sealed(self) -> bool:
+        """Whether its bytes are fixed, and it is still to be stored."""
+        return self.state is CopyState.SEALED
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was given up."""
+        return self.state is CopyState.FAILED
+
 
 class OutboxService:
-    """Looks into the outbox."""
+    """Looks into the outbox. Messages are tried again and dropped by `Sending.retry` and `Sending.drop`."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def waiting(self) -> tuple[WaitingCopy, ...]:
-        """The copies that are not stored yet and not given up, the next one first; at most a thousand."""
-        rows = await self._core.read(lambda tables: tables.outbox.due(INTEGER_MAX, _LISTED_MAX))
+    async def listed(self) -> tuple[WaitingCopy, ...]:
+        """The copies that are not stored, the next one first and those that were given up last; at most a thousand."""
+        rows = await self._core.read(lambda tables: tables.outbox.listed(_LISTED_MAX))
         return tuple(
             WaitingCopy(
-                row.message, row.role.value, row.sealed is not None, row.attempts, row.next_attempt_ms, row.last_error
+                row.id,
+                row.message,
+                row.destination.hex,
+                row.role.value,
+                row.state,
+                row.attempts,
+                row.next_attempt_ms,
+                row.last_error,
             )
             for row in rows
         )
+
+    async def waiting(self) -> tuple[WaitingCopy, ...]:
+        """The copies that are not stored yet and not given up, the next one first; at most a thousand."""
+        return tuple(each for each in await self.listed() if not each.failed)
+
+    async def retry_copy(self, copy: int) -> None:
+        """Try a copy again now that no message shows. Raises NotFound."""
+        now_ms = self._core.clock.now_ms()
+        await self._core.write(lambda tables: _retry(tables, copy, now_ms))
+        self._core.outbox_changed.set()
+
+    async def drop_copy(self, copy: int) -> None:
+        """Give up a copy that no message shows. Raises NotFound."""
+        await self._core.write(lambda tables: tables.outbox.cancel(_needed(tables, copy).id))
+
+
+def _needed(tables: Tables, copy: int) -> Copy:
+    held = tables.outbox.get(copy)
+    if held is None or held.message is not None:
+        raise no_copy(copy)
+    return held
+
+
+def _retry(tables: Tables, copy: int, now_ms: int) -> None:
+    held = _needed(tables, copy)
+    if now_ms < held.created_ms + held.ttl_ms:
+        fates.revive(tables, held, now_ms)
+        return
+    tables.outbox.finish(held.id)
+    new = NewCopy(held.role, held.destination, held.namespace, held.timestamp_ms, held.ttl_ms, held.content)
+    tables.outbox.insert(new, now_ms)

@@ -40,7 +40,7 @@ from veery.store.tables import Tables
 
 COPIES_MAX: Final = 200  # looked at in one pass, the longest waiting first
 DESTINATIONS_MAX: Final = 8  # swarms that are written to at the same time
-EXPIRED: Final = "client.send.expired"  # reason of a message whose time ran out before any member took it
+EXPIRED: Final = fates.EXPIRED
 
 _STATES: Final[Mapping[rows.CopyState, CopyState]] = {
     rows.CopyState.WAITING: CopyState.QUEUED,

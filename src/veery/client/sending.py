@@ -6,6 +6,7 @@ became of it reads the `state` events or calls `wait_stored`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,10 +37,11 @@ class _Text:
 
 
 class Sending:
-    """Sends messages of one account."""
+    """Sends messages of one account. sent: called with the conversation of each message that was written."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, sent: Callable[[str], None]) -> None:
         self._core = core
+        self._sent = sent
 
     async def send_text(self, to: AccountId | str, text: str, *, quote: int | None = None) -> int:
         """Write a text to a person, or to oneself; gives its message id.
@@ -52,6 +54,7 @@ class Sending:
         draft = _Text(self._core.own, recipient, checked_text(text), quote, self._core.times())
         message = await self._core.write(lambda tables: _queue_text(tables, draft))
         self._core.outbox_changed.set()
+        self._sent(recipient.hex)
         return message
 
     async def wait_stored(self, message: int) -> Message:

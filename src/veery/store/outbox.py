@@ -86,6 +86,9 @@ _DUE: Final = _SELECT + (
     " WHERE state IN ('waiting', 'sealed') AND next_attempt_ms <= ? AND after IS NULL ORDER BY next_attempt_ms, id"
     " LIMIT ?"
 )
+_LISTED: Final = _SELECT + (
+    " WHERE after IS NULL OR state = 'failed' ORDER BY state = 'failed', next_attempt_ms, id LIMIT ?"
+)
 
 
 class Outbox:
@@ -136,6 +139,10 @@ class Outbox:
     def due(self, now_ms: int, limit: int) -> tuple[Copy, ...]:
         """At most `limit` copies that may be tried now, the longest waiting first."""
         return tuple(_copy(row) for row in self._db.execute(_DUE, (now_ms, limit)))
+
+    def listed(self, limit: int) -> tuple[Copy, ...]:
+        """At most `limit` copies that are not stored, those given up last; none of those that wait for another."""
+        return tuple(_copy(row) for row in self._db.execute(_LISTED, (limit,)))
 
     def next_due(self) -> int | None:
         """When the next copy may be tried (local time, ms), or None when nothing is to be sent."""

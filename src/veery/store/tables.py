@@ -20,6 +20,7 @@ from veery.store.own_echoes import OwnEchoesTable
 from veery.store.reactions import Reactions
 from veery.store.reading import Reading
 from veery.store.search import Searching
+from veery.store.shortenings import Shortenings
 from veery.store.sql import Connection
 from veery.store.trimming import Trimming
 from veery.store.unconfirmed import UnconfirmedMessages
@@ -45,6 +46,7 @@ class Tables:
         "own_echoes",
         "reactions",
         "reading",
+        "shortenings",
         "search",
         "trimming",
         "unconfirmed",
@@ -67,6 +69,7 @@ class Tables:
         self.own_echoes = OwnEchoesTable(connection)
         self.reactions = Reactions(connection)
         self.reading = Reading(connection)
+        self.shortenings = Shortenings(connection)
         self.search = Searching(connection)
         self.trimming = Trimming(connection)
         self.unconfirmed = UnconfirmedMessages(connection)

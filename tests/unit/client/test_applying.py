@@ -230,7 +230,12 @@ async def test_receipts_and_typing_count_only_when_switched_on(alice: Device, bo
     event = await anext(stream)
     assert (event["event"], event["state"]) == ("state", "read")
     event = await anext(stream)
-    assert event == {"event": "typing", "conversation": bob.id, "action": "started"}
+    assert event == {
+        "event": "typing",
+        "conversation": bob.id,
+        "action": "started",
+        "until": alice.clock.now_ms() + 15_000,
+    }
 
 
 async def test_a_response_accepts_whoever_was_written_to(alice: Device, bob: Device) -> None:
@@ -275,7 +280,7 @@ async def test_calls_of_strangers_are_dropped_others_leave_a_notice(bob: Device)
     live = await anext(stream)
     assert (live["event"], live["type"], live["uuid"]) == ("call", "pre_offer", "u-2")
     await deliver(CAROL, bob, replace(offer, uuid="u-2"))
-    assert (await event_of(bob, "notice"))["notice"] == "call"
+    assert (await event_of(bob, "notice"))["notice"] == "missed_call"
 
 
 async def test_group_invites_are_kept_for_later(bob: Device) -> None:
