@@ -26,7 +26,7 @@ from veery.protocol.config.kinds import (
     USER_PROFILE,
     ConfigKind,
 )
-from veery.protocol.config.object import ConfigObject, Merged, Push
+from veery.protocol.config.object import ConfigObject, Merged, Opened, Push
 from veery.protocol.config.sealing import AccountSealer, GroupSealer, Sealer
 from veery.protocol.config.state import Phase
 
@@ -49,6 +49,7 @@ __all__ = [
     "Data",
     "GroupSealer",
     "Merged",
+    "Opened",
     "Phase",
     "Push",
     "Sealer",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from veery.errors import ProtocolError
 from veery.protocol.config import data as config_data
@@ -21,6 +22,8 @@ from veery.protocol.config.parts import Part, PartSets
 from veery.protocol.config.sealing import Sealer
 from veery.protocol.config.state import FRESH, Arrival, Draft, ObjectState, Phase
 from veery.secret import Secret
+
+Opened: TypeAlias = "Message | Part"  # what something stored turns out to be
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -191,18 +194,44 @@ class ConfigObject:
         """Seal and open with other keys from now on: after a group's rotation of keys."""
         self._sealer = sealer
 
+    def copy(self) -> ConfigObject:
+        """Another object in the same state, so that one may be changed without the other."""
+        twin = ConfigObject(self._kind, self._sealer, verify_key=self._verify_key, sign_key=self._sign_key)
+        twin._state = self._state
+        return twin
+
+    def open(self, stored: bytes) -> Opened:
+        """Open and check something stored, without looking at the state: what takes time, for `merge_opened`.
+
+        Raises ConfigMalformed, ConfigRefused.
+        """
+        opened = self._sealer.open(self._kind, stored)
+        return opened if isinstance(opened, Part) else message.parse(opened, verify_key=self._verify_key)
+
     def merge(self, arrived: Iterable[tuple[str, bytes]], now_ms: int) -> Merged:
         """Merge what was fetched: storage hash and stored bytes of each message or part, in any order.
 
         What does not open or is no message is set aside and changes nothing, nor does it keep others from merging.
         """
+        opened: list[tuple[str, Opened]] = []
+        refused: dict[str, ProtocolError] = {}
+        for storage_hash, stored in arrived:
+            try:
+                opened.append((storage_hash, self.open(stored)))
+            except ProtocolError as error:
+                refused[storage_hash] = error
+        merged = self.merge_opened(opened, now_ms)
+        return replace(merged, refused={**refused, **merged.refused})
+
+    def merge_opened(self, opened: Iterable[tuple[str, Opened]], now_ms: int) -> Merged:
+        """Merge what `open` gave, each with its storage hash. A part that completes a bad set is set aside."""
         sets = parts.expired(self._state.parts, now_ms)
         arrivals: list[Arrival] = []
         accepted: set[str] = set()
         refused: dict[str, ProtocolError] = {}
-        for storage_hash, stored in arrived:
+        for storage_hash, each in opened:
             try:
-                sets, arrival = self._open(sets, storage_hash, stored, now_ms)
+                sets, arrival = self._collect(sets, storage_hash, each, now_ms)
             except ProtocolError as error:
                 refused[storage_hash] = error
                 continue
@@ -212,15 +241,16 @@ class ConfigObject:
         lost, before = self._merge(arrivals, sets)
         return Merged(before, self.data, frozenset(accepted), refused, lost)
 
-    def _open(self, sets: PartSets, storage_hash: str, stored: bytes, now_ms: int) -> tuple[PartSets, Arrival | None]:
-        opened = self._sealer.open(self._kind, stored)
-        names = frozenset({storage_hash})
-        if isinstance(opened, Part):
-            sets, joined = parts.collect(sets, opened, storage_hash, now_ms)
-            if joined is None:
-                return sets, None
-            opened, names = storage_form.inflated(storage_form.unpadded(joined.padded)), joined.storage_hashes
-        return sets, Arrival(message.parse(opened, verify_key=self._verify_key), names)
+    def _collect(
+        self, sets: PartSets, storage_hash: str, opened: Opened, now_ms: int
+    ) -> tuple[PartSets, Arrival | None]:
+        if isinstance(opened, Message):
+            return sets, Arrival(opened, frozenset({storage_hash}))
+        sets, joined = parts.collect(sets, opened, storage_hash, now_ms)
+        if joined is None:
+            return sets, None
+        whole = storage_form.inflated(storage_form.unpadded(joined.padded))
+        return sets, Arrival(message.parse(whole, verify_key=self._verify_key), joined.storage_hashes)
 
     def _merge(self, arrivals: list[Arrival], sets: PartSets) -> tuple[bool, Data]:
         before = self._state
