@@ -37,6 +37,8 @@ class AccountRow:
     restored: bool
     network: str = field(repr=False)
     created_ms: int
+    picture_url: str | None = field(default=None, repr=False)
+    picture_key: Secret | None = None
 
 
 class Accounts:
@@ -68,18 +70,35 @@ class Accounts:
         """The account. Raises NoAccount."""
         row = one(
             self._db,
-            "SELECT account_id, seed, device_id, display_name, profile_s, restored, network, created_ms FROM account",
+            "SELECT account_id, seed, device_id, display_name, profile_s, restored, network, created_ms, picture_url,"
+            " picture_key FROM account",
         )
         if row is None:
             raise NoAccount("this profile holds no account", remedy="Remove its directory and make the profile again")
-        account_id, seed, device_id, name, profile_s, restored, network, created_ms = row
+        account_id, seed, device_id, name, profile_s, restored, network, created_ms, url, key = row
         return AccountRow(
-            account(account_id), Secret(seed), device_id, name, profile_s, bool(restored), network, created_ms
+            account_id=account(account_id),
+            seed=Secret(seed),
+            device_id=device_id,
+            display_name=name,
+            profile_s=profile_s,
+            restored=bool(restored),
+            network=network,
+            created_ms=created_ms,
+            picture_url=url,
+            picture_key=None if key is None else Secret(key),
         )
 
     def set_profile(self, display_name: str, profile_s: int) -> None:
         """Change the display name and the time of the last profile update (seconds)."""
         self._db.execute("UPDATE account SET display_name = ?, profile_s = ?", (display_name, profile_s))
+
+    def set_picture(self, url: str | None, key: Secret | None, profile_s: int) -> None:
+        """Change the picture that others see, url and 32-byte key or neither, and the time of the update (seconds)."""
+        self._db.execute(
+            "UPDATE account SET picture_url = ?, picture_key = ?, profile_s = ?",
+            (url, None if key is None else key.reveal(), profile_s),
+        )
 
     def set_restored(self, restored: bool) -> None:
         """Mark whether the account still waits for what is on the swarm."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from veery.store.accounts import Accounts
 from veery.store.attachments import Attachments
 from veery.store.blobs import Blobs
+from veery.store.config_dumps import ConfigDumps
 from veery.store.contact_keys import ContactKeysTable
 from veery.store.conversations import Conversations
 from veery.store.delivery import Deliveries
@@ -34,6 +35,7 @@ class Tables:
         "accounts",
         "attachments",
         "blobs",
+        "configs",
         "contact_keys",
         "conversations",
         "deliveries",
@@ -46,8 +48,8 @@ class Tables:
         "own_echoes",
         "reactions",
         "reading",
-        "shortenings",
         "search",
+        "shortenings",
         "trimming",
         "unconfirmed",
         "usage",
@@ -58,6 +60,7 @@ class Tables:
         self.attachments = Attachments(connection)
         self.blobs = Blobs(connection)
         self.contact_keys = ContactKeysTable(connection)
+        self.configs = ConfigDumps(connection)
         self.conversations = Conversations(connection)
         self.deliveries = Deliveries(connection)
         self.events = Events(connection)

@@ -22,6 +22,9 @@ INCLUDED: Final = (
     "attachments",
     "seen",
     "undecoded",
+    "config_documents",
+    "config_obsolete",
+    "config_marks",
     "trim_rules",
     "shortenings",
     "blobs",
@@ -38,7 +41,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "swarms": "of the network",
 }
 INDEXES: Final = "search"  # tables that begin so are made of others by triggers
-REPLACED: Final = frozenset({"blobs"})  # triggers have filled these by then; the backup's rows take their place
+# Triggers have filled these by then; the rows of the backup take their place.
+REPLACED: Final = frozenset({"blobs", "config_marks"})
 BATCH_BYTES: Final = 256 * 1024  # of cells, about; then a record ends
 BATCH_ROWS: Final = 500
 
