@@ -1,9 +1,9 @@
 """Two accounts with three devices each that write to each other for a long time, and somebody who keeps everything.
 
 Devices poll every six hours, are offline for days now and then, rotate and delete as the policies say, and ask for the
-Devices poll every six hours, are offline for days now and then, rotate and delete as the policies say, and ask for
-the other's keys no more often than the cache demands: the windows are those of slow senders. Every message goes out
-a second time as v1, so that a thief can be seen to succeed there.
+other's keys no more often than the cache demands: the windows are those of slow senders. Every message goes out a
+second time as v1, so that a thief can be seen to succeed there.
+"""
 
 from __future__ import annotations
 
