@@ -8,15 +8,19 @@ import pytest
 
 from veery.cli.shown import (
     attachment_words,
+    body_lines,
     conversation_row,
     event_lines,
     message_lines,
     name_of,
     outbox_row,
+    quote_lines,
+    reaction_words,
     step_line,
     stored_words,
     titles,
 )
+from veery.cli.text import read_duration
 
 ALICE, BOB = "05" + "a1" * 32, "05" + "b2" * 32
 NOW = 1_764_000_000_000
@@ -86,6 +90,7 @@ def test_what_belongs_to_a_message() -> None:
     assert lines == [
         "#7 2025-11-24 16:00 Alice (05a1a1…) (disappears 2025-11-24 16:01)",
         "    > answers 05b2b2…b2b2, 2025-11-24 16:00",
+        "    > [original message not found]",
         "    [a b.png, 2.0 KiB]",
         "    👍",
     ]
@@ -132,6 +137,7 @@ def test_attachments_without_a_name() -> None:
 
 def test_outbox_rows() -> None:
     copy = {
+        "copy": 9,
         "message": 4,
         "role": "recipient",
         "state": "sealed",
@@ -141,7 +147,58 @@ def test_outbox_rows() -> None:
     }
     assert outbox_row(copy, NOW) == ("#4", "message", "sealed", "3", "in 1 min", "network")
     control = {**copy, "message": None, "role": "control", "next_attempt_at": NOW - 1, "last_error": None}
-    assert outbox_row(control, NOW) == ("", "notice", "sealed", "3", "now", "")
+    assert outbox_row(control, NOW) == ("n9", "notice", "sealed", "3", "now", "")
+    failed = {**control, "state": "failed", "next_attempt_at": None, "last_error": "network.store"}
+    assert outbox_row(failed, NOW) == ("n9", "notice", "failed", "3", "", "network.store")
+
+
+def test_what_rides_on_a_message() -> None:
+    lines = body_lines(
+        message(
+            text=f"look, @{BOB} and @{ALICE.upper()}: https://a.example/x",
+            mentions=[
+                {"id": BOB, "title": "Bob\nB. @everyone", "own": False},
+                {"id": ALICE, "title": None, "own": True},
+            ],
+            preview={"url": "https://a.example/x", "title": "A page", "image": False},
+            invitation={"url": "https://c.example/room", "name": "Room"},
+        )
+    )
+    assert lines == [
+        "    look, @Bob B. everyone and @You: https://a.example/x",
+        "    [A page: https://a.example/x]",
+        "    [invitation to Room: https://c.example/room]",
+    ]
+
+
+def test_quotes_reactions_and_notices() -> None:
+    quote = {"sender": BOB, "sent_at": NOW, "id": 3, "text": "x" * 100}
+    assert quote_lines(quote, NAMES)[1] == f"    > {'x' * 60}…"
+    several = [{"emoji": "👍", "sender": ALICE}, {"emoji": "🎉", "sender": BOB}, {"emoji": "👍", "sender": BOB}]
+    assert reaction_words(several) == "👍 2 🎉"
+    timer = message(text="", kind="timer", disappears={"mode": "after_read", "seconds": 43_200})
+    assert body_lines(timer) == ["    [what they write from now on disappears 12 h after it was read]"]
+    assert body_lines({**timer, "direction": "out", "disappears": None}) == [
+        "    [what you write from now on does not disappear]"
+    ]
+    assert body_lines(message(text="", kind="missed_call")) == ["    [missed call]"]
+    assert body_lines(message(text="", kind="of_tomorrow")) == ["    [of tomorrow]"]
+
+
+def test_events_of_changes() -> None:
+    reaction = {"event": "reaction", "id": 7, "sender": BOB, "emoji": "👍", "action": "remove"}
+    assert event_lines(reaction, NAMES) == ["05b2b2…b2b2 takes 👍 from message #7"]
+    assert event_lines({"event": "deleted", "id": 7, "by": ALICE}, NAMES) == ["message #7 was deleted for everyone"]
+    assert event_lines({"event": "deleted", "id": 7, "by": None}, NAMES) == []
+    assert event_lines({"event": "outbox", "copy": 9, "reason": "network"}, NAMES) == ["notice n9 failed: network"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [("10s", 10), ("5min", 300), (" 12H ", 43_200), ("1d", 86_400), ("2w", 1_209_600), ("1", None), ("-1d", None)],
+)
+def test_times_that_people_type(typed: str, seconds: int | None) -> None:
+    assert read_duration(typed) == seconds
 
 
 def test_ends() -> None:

@@ -17,6 +17,9 @@ _UNBLOCK: Final = """\
 Take messages of a contact again. What was sent in between is lost."""
 _NICKNAME: Final = """\
 Give a contact a name of your own, which is shown in place of the one they chose. An empty one takes it away."""
+_REMOVE: Final = """\
+Remove a contact from this device, with all messages and everything you have settled. Nothing is sent; if the same
+person writes again, that is a message request."""
 
 
 def add(commands: Commands, summary: str) -> None:
@@ -47,6 +50,14 @@ def add(commands: Commands, summary: str) -> None:
         about=_NICKNAME,
         example="veery contact nickname 0512ab 'Alice from work'",
     )
-    for verb in (block, unblock, nickname):
+    remove = add_command(
+        verbs,
+        "remove",
+        deferred("arrangement_commands", "forget"),
+        summary="remove a contact and its messages",
+        about=_REMOVE,
+        example="veery contact remove 0512ab",
+    )
+    for verb in (block, unblock, nickname, remove):
         verb.add_argument("conversation", metavar="ID", help="Account ID, or a contact's name or beginning of the ID")
     nickname.add_argument("nickname", metavar="NICKNAME", help="what to call them")

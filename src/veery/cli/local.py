@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias
 
 from veery.cli.text import now_ms
 from veery.client.faults import no_conversation, no_message
+from veery.client.settings import SETTINGS, setting_view
+from veery.client.storage_views import found_page, rule_view, storage_state, storage_view
 from veery.client.views import conversation_view, message_view
 from veery.errors import NotFound, StoreError
 from veery.protocol.account import AccountId
@@ -26,6 +28,8 @@ from veery.store.header import open_header, read_header
 from veery.store.keys import Unlock
 from veery.store.message_values import Message, Position
 from veery.store.migrations import MIGRATIONS
+from veery.store.search import Search
+from veery.store.sql import INTEGER_MAX
 from veery.store.tables import Tables
 
 Params: TypeAlias = Mapping[str, Any]
@@ -59,11 +63,11 @@ def find_conversation(tables: Tables, named: str) -> str:
     by_name = {each.id for each in known if typed.casefold() in (each.nickname.casefold(), each.name.casefold())}
     begins = len(typed) >= ID_BEGINNING_MIN
     by_id = {each.id for each in known if begins and each.id.startswith(typed.lower())}
-    found = by_name or by_id
-    if len(found) == 1:
-        return found.pop()
-    if found:
-        raise NotFound(f"`{typed}` fits {len(found)} contacts", remedy="Use the Account ID, or more of its beginning")
+    fitting = by_name or by_id
+    if len(fitting) == 1:
+        return fitting.pop()
+    if fitting:
+        raise NotFound(f"`{typed}` fits {len(fitting)} contacts", remedy="Use the Account ID, or more of its beginning")
     raise NotFound(
         f"no contact is called `{typed}`",
         remedy="Use the whole Account ID (66 characters, beginning with 05); `veery conversations` lists contacts",
@@ -108,11 +112,40 @@ def _messages(tables: Tables, params: Params) -> Any:
     return [message_view(tables, each, request=held.is_request) for each in kept[:limit]]
 
 
+def _search(tables: Tables, params: Params) -> Any:
+    named = params.get("conversation")
+    search = Search(
+        tuple(params["words"]),
+        conversation=None if named is None else find_conversation(tables, str(named)),
+        since_ms=params.get("since") or 0,
+        until_ms=INTEGER_MAX if params.get("until") is None else int(params["until"]),
+        kind=params.get("kind"),
+        before=INTEGER_MAX if params.get("before") is None else int(params["before"]),
+    )
+    return found_page(tables, search, int(params["limit"]), now_ms())
+
+
+def _storage(tables: Tables, _params: Params) -> Any:
+    return storage_view(storage_state(tables, now_ms()))
+
+
+def _trim_rules(tables: Tables, _params: Params) -> Any:
+    return [rule_view(each) for each in tables.trimming.rules()]
+
+
+def _settings(tables: Tables, _params: Params) -> Any:
+    return [setting_view(tables, each) for each in SETTINGS]
+
+
 READS: Final[Mapping[str, Callable[[Tables, Params], Any]]] = {
     "account": _account,
     "conversations": _conversations,
     "requests": _requests,
     "messages": _messages,
+    "settings": _settings,
+    "search": _search,
+    "storage": _storage,
+    "trim_rules": _trim_rules,
 }
 
 

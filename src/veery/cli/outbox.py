@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _ABOUT: Final = """\
 Alone, this lists what is not stored in its recipient's swarm yet: how often it was tried, when it is tried again, and
 what went wrong the last time. It goes on whenever the engine of the profile runs (`veery app run`, `receive --follow`,
-`send`). Messages that were given up stand as failed in `veery messages`."""
+`send`). What was given up stands last, as failed, with the reason. Notices (reactions, receipts and the like) have
+numbers of their own, as in n7."""
 _RETRY: Final = """\
 Try a message again now that was given up. It keeps its bytes and its time, so it cannot arrive twice."""
 _DROP: Final = """\
@@ -39,4 +40,4 @@ def add(commands: Commands, summary: str) -> None:
             about=about,
             example=f"veery outbox {name} 12",
         )
-        verb.add_argument("message", type=int, metavar="ID", help="number of the message")
+        verb.add_argument("message", metavar="ID", help="number of the message, or as in n7 of a notice")

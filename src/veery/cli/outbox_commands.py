@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
+from typing import Final
 
-from veery.cli.command import Exit
+from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
 from veery.cli.questions import answer
-from veery.cli.shown import OUTBOX_HEAD, outbox_row
+from veery.cli.shown import NOTICE_MARK, OUTBOX_HEAD, Json, outbox_row
 from veery.cli.text import now_ms, state_words
+
+_NAMED: Final = re.compile(rf"(#|{NOTICE_MARK})?(\d{{1,18}})")
 
 
 def outbox(options: Namespace, console: Console) -> int:
@@ -27,19 +31,31 @@ def outbox(options: Namespace, console: Console) -> int:
 
 def retry(options: Namespace, console: Console) -> int:
     """Try a message again."""
-    tried = answer(options, console, "retry", id=options.message)
+    tried = answer(options, console, "retry", **_named(options.message))
     if console.as_json:
         console.record(tried)
     else:
-        console.talk(f"Message #{options.message} is tried again ({state_words(tried)}).")
+        console.talk(f"{_title(tried)} is tried again ({state_words(tried)}).")
     return Exit.DONE
 
 
 def drop(options: Namespace, console: Console) -> int:
     """Give a message up."""
-    dropped = answer(options, console, "drop", id=options.message)
+    dropped = answer(options, console, "drop", **_named(options.message))
     if console.as_json:
         console.record(dropped)
     else:
-        console.talk(f"Message #{options.message} is given up and removed here.")
+        console.talk(f"{_title(dropped)} is given up and removed here.")
     return Exit.DONE
+
+
+def _named(typed: str) -> dict[str, int]:
+    """What a person names as in 12, #12 or n7: a message, or a copy that no message shows."""
+    found = _NAMED.fullmatch(typed.strip())
+    if found is None:
+        raise UsageWrong("ID takes a number", remedy="Write it as `veery outbox` shows it, 12 or n7")
+    return {"copy" if found[1] == NOTICE_MARK else "id": int(found[2])}
+
+
+def _title(done: Json) -> str:
+    return f"Message #{done['id']}" if "id" in done else f"Notice {NOTICE_MARK}{done['copy']}"

@@ -11,9 +11,11 @@ from veery.cli.console import Console
 from veery.cli.profiles import existing_profile
 from veery.cli.quick import Questions, ask
 
-READING: Final = frozenset({"account", "conversations", "requests", "messages"})  # what `local` can answer
+READING: Final = frozenset(
+    {"account", "conversations", "requests", "messages", "search", "storage", "trim_rules", "settings"}
+)  # what `local` can answer
 
-NOT_TWICE: Final = frozenset({"send", "drop"})  # what must not be done again when an engine ends meanwhile
+NOT_TWICE: Final = frozenset({"send", "drop", "delete", "forget", "disappear", "screenshot"})  # what must not be done again when an engine ends meanwhile
 
 
 def answer(options: Namespace, console: Console, method: str, **params: Any) -> Any:

@@ -31,4 +31,6 @@ def add(commands: Commands, summary: str) -> None:
     parser.add_argument(
         "--timeout", type=float, default=120.0, metavar="SECONDS", help="wait no longer than that (default: 120)"
     )
-    parser.add_argument("--quote", type=int, metavar="ID", help="message of the same conversation to answer to")
+    parser.add_argument(
+        "--reply", "--quote", dest="quote", type=int, metavar="ID", help="message of the same conversation to answer to"
+    )

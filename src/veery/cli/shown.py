@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -14,8 +15,16 @@ REQUEST_HEAD: Final = ("NAME", "MESSAGES", "LAST", "ACCOUNT ID")
 OUTBOX_HEAD: Final = ("MESSAGE", "WHAT", "STATE", "TRIES", "NEXT", "LAST ERROR")
 ROLES: Final = {"recipient": "message", "sync": "copy for own devices", "control": "notice"}
 PATH_HEAD: Final = ("STATE", "AGE", "FAILURES", "HOPS")
+NOTICE_MARK: Final = "n"  # before the number of a copy that no message shows
 _ME: Final = "you"
 _INDENT: Final = "    "
+_QUOTED_MAX: Final = 60  # characters of a quoted text that are shown
+_KINDS: Final = {
+    "screenshot": "took a screenshot",
+    "media_saved": "saved a file of yours",
+    "missed_call": "missed call",
+    "request_accepted": "accepted your request",
+}
 
 
 def message_lines(message: Json, names: Mapping[str, str]) -> list[str]:
@@ -32,22 +41,69 @@ def message_lines(message: Json, names: Mapping[str, str]) -> list[str]:
     lines = [" ".join(facts)]
     quote = message.get("quote")
     if quote:
-        quoted = name_of(str(quote["sender"]), names)
-        lines.append(f"{_INDENT}> answers {quoted}, {clock_time(int(quote['sent_at']))}")
+        lines += quote_lines(quote, names)
     lines += body_lines(message)
     reactions = message.get("reactions") or ()
     if reactions:
-        lines.append(_INDENT + " ".join(printable(str(each["emoji"])) for each in reactions))
+        lines.append(_INDENT + reaction_words(reactions))
     return lines
+
+
+def quote_lines(quote: Json, names: Mapping[str, str]) -> list[str]:
+    """Whom and what a message answers to."""
+    lines = [f"{_INDENT}> answers {name_of(str(quote['sender']), names)}, {clock_time(int(quote['sent_at']))}"]
+    text = one_line(str(quote.get("text") or ""))
+    said = text if len(text) <= _QUOTED_MAX else f"{text[:_QUOTED_MAX]}…"
+    return [*lines, f"{_INDENT}> {said or '[original message not found]'}"]
+
+
+def reaction_words(reactions: Sequence[Json]) -> str:
+    """Emoji in the order of their coming, with how many people put each."""
+    counts: dict[str, int] = {}
+    for each in reactions:
+        emoji = printable(str(each["emoji"]))
+        counts[emoji] = counts.get(emoji, 0) + 1
+    return " ".join(emoji if number == 1 else f"{emoji} {number}" for emoji, number in counts.items())
+
+
+def disappears_words(disappears: Json | None) -> str:
+    """How messages disappear."""
+    if disappears is None:
+        return "does not disappear"
+    when = "it was read" if disappears["mode"] == "after_read" else "it was sent"
+    return f"disappears {duration(int(disappears['seconds']))} after {when}"
 
 
 def body_lines(message: Json) -> list[str]:
     """The text and the attachments of a message, indented."""
-    kind = message.get("kind") or message.get("notice") or "text"
-    text = str(message.get("text") or "")
+    kind = str(message.get("kind") or message.get("notice") or "text")
+    text = with_names(str(message.get("text") or ""), message.get("mentions") or ())
     lines = [f"{_INDENT}{line}" for line in printable(text, lines=True).split("\n")] if text else []
     lines += [f"{_INDENT}[{attachment_words(each)}]" for each in message.get("attachments") or ()]
-    return lines or [f"{_INDENT}[{printable(str(kind)).replace('_', ' ')}]"]
+    preview, invitation = message.get("preview"), message.get("invitation")
+    if preview:
+        lines.append(f"{_INDENT}[{one_line(str(preview.get('title') or 'page'))}: {one_line(str(preview['url']))}]")
+    if invitation:
+        lines.append(
+            f"{_INDENT}[invitation to {one_line(str(invitation['name']))}: {one_line(str(invitation['url']))}]"
+        )
+    if kind == "timer":
+        lines.append(f"{_INDENT}[what {_writer(message)} from now on {disappears_words(message.get('disappears'))}]")
+    return lines or [f"{_INDENT}[{_KINDS.get(kind) or printable(kind).replace('_', ' ')}]"]
+
+
+def with_names(text: str, mentioned: Sequence[Json]) -> str:
+    """A text in which who is mentioned stands by name. Names cannot begin a mention of somebody else."""
+    for each in mentioned:
+        name = "You" if each.get("own") else each.get("title")
+        if name:
+            shown = one_line(str(name)).replace("@", "")
+            text = re.sub(f"@{re.escape(str(each['id']))}", lambda _, shown=shown: f"@{shown}", text, flags=re.I)
+    return text
+
+
+def _writer(message: Json) -> str:
+    return "you write" if message.get("direction") == "out" else "they write"
 
 
 def attachment_words(attachment: Json) -> str:
@@ -67,6 +123,15 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
         return [head, *body_lines(event)]
     if kind == "state" and event["state"] == "failed":
         return [f"message #{event['id']} {state_words(event)}"]
+    if kind == "reaction":
+        who = name_of(str(event["sender"]), names)
+        verb = "puts" if event["action"] == "react" else "takes"
+        place = "on" if event["action"] == "react" else "from"
+        return [f"{who} {verb} {printable(str(event['emoji']))} {place} message #{event['id']}"]
+    if kind == "deleted" and event.get("by"):
+        return [f"message #{event['id']} was deleted for everyone"]
+    if kind == "outbox":
+        return [f"notice {NOTICE_MARK}{event['copy']} failed: {event['reason']}"]
     if kind == "gap":
         return [f"events up to {event['seq']} were removed before they were read here"]
     return []
@@ -75,6 +140,8 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
 def conversation_row(conversation: Json, now: int) -> tuple[str, ...]:
     """One row of the list of conversations."""
     marks = [word for word in ("pinned", "hidden", "blocked") if conversation.get(word)]
+    if int(conversation.get("muted_until") or 0) > now:
+        marks.append("muted")
     title = "Note to self" if conversation.get("note_to_self") else one_line(str(conversation["title"]))
     name = f"{title} ({', '.join(marks)})" if marks else title
     unread = str(conversation["unread"] or "")
@@ -94,9 +161,9 @@ def titles(conversations: Sequence[Json]) -> dict[str, str]:
 
 def outbox_row(copy: Json, now: int) -> tuple[str, ...]:
     """One row of the outbox."""
-    number = "" if copy["message"] is None else f"#{copy['message']}"
-    due = int(copy["next_attempt_at"])
-    wait = "now" if due <= now else f"in {duration((due - now) / 1_000)}"
+    number = f"{NOTICE_MARK}{copy['copy']}" if copy["message"] is None else f"#{copy['message']}"
+    due = copy["next_attempt_at"]
+    wait = "" if due is None else "now" if due <= now else f"in {duration((due - now) / 1_000)}"
     what = ROLES.get(str(copy["role"]), str(copy["role"]))
     return number, what, str(copy["state"]), str(copy["attempts"]), wait, str(copy["last_error"] or "")
 

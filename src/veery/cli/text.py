@@ -6,6 +6,7 @@ direction of writing) is written out as `\\x1b` or `\\u202e`, so that no message
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,6 +17,7 @@ _OBEYED: Final = (*range(0x20), *range(0x7F, 0xA0), *_TURNS, *_BREAKS)
 _ESCAPED: Final = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _OBEYED}
 _ESCAPED_BUT_LINES: Final = {code: text for code, text in _ESCAPED.items() if code not in (0x09, 0x0A)}
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_SECONDS: Final = {"s": 1, "m": _MINUTE, "min": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
 _ABSENT: Final = "-"
 
 
@@ -60,6 +62,12 @@ def duration(seconds: float) -> str:
             count = int(seconds // unit)
             return f"{count} {name}{'s' if name == 'day' and count > 1 else ''}"
     return f"{seconds:.0f} s"
+
+
+def read_duration(text: str) -> int | None:
+    """Seconds of a time that a person typed, as 30s, 5min, 12h, 1d or 2w; None when it is none."""
+    found = re.fullmatch(r"(\d{1,6})(s|m|min|h|d|w)", text.strip().lower())
+    return None if found is None else int(found[1]) * _SECONDS[found[2]]
 
 
 def size(count: int) -> str:

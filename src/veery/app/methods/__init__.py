@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from veery.app.methods import contacts, events, messages, outbox, own_account, road
+from veery.app.methods import (
+    arrangement,
+    changes,
+    contacts,
+    events,
+    messages,
+    outbox,
+    own_account,
+    own_settings,
+    road,
+    storage,
+)
 from veery.app.methods.parameters import Method, NoSuchMethod, ParametersWrong, Stream, find_conversation
 
 __all__ = [
@@ -45,9 +56,34 @@ METHODS: Final[Mapping[str, Method]] = {
         contacts.block,
         contacts.unblock,
         contacts.set_nickname,
+        changes.message,
+        changes.react,
+        changes.unsend,
+        changes.delete,
+        changes.typing,
+        changes.screenshot,
+        arrangement.pin,
+        arrangement.unpin,
+        arrangement.mute,
+        arrangement.unmute,
+        arrangement.hide,
+        arrangement.show,
+        arrangement.clear,
+        arrangement.remove,
+        arrangement.forget,
+        arrangement.disappear,
+        own_settings.settings,
+        own_settings.set_setting,
         outbox.outbox,
         outbox.retry,
         outbox.drop,
+        storage.search,
+        storage.storage,
+        storage.trim,
+        storage.purge,
+        storage.trim_rules,
+        storage.set_trim_rule,
+        storage.remove_trim_rule,
         road.path,
         events.events,
         events.ack,
@@ -58,7 +94,7 @@ STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (events.
 
 HELLO: Final = own_account.hello.__name__
 # Not made twice by being made again: a session repeats these when the process that it asked has ended.
-REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - {"send", "drop"})
+REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - {"send", "drop", "delete", "forget", "disappear", "screenshot"})
 # They wait for something outside: a process that ends does not wait for them.
 LASTING: Final = frozenset({"wait_stored", "fetch", "path", *STREAMS})
 # Streams of numbered events, which go on after the last number.

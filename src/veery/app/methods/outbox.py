@@ -5,32 +5,47 @@ from __future__ import annotations
 from veery.app.methods.messages import sent_fields
 from veery.app.methods.parameters import Json, Params, number_of
 from veery.client.client import Client
+from veery.client.outbox import WaitingCopy
+from veery.store.outbox import CopyState
+
+_STATES = {CopyState.WAITING: "queued", CopyState.SEALED: "sealed", CopyState.FAILED: "failed"}
 
 
 async def outbox(client: Client, params: Params) -> Json:
-    """What is not stored yet. next_attempt_at: local time, ms."""
-    return [
-        {
-            "message": each.message,
-            "role": each.role,
-            "state": "sealed" if each.sealed else "queued",
-            "attempts": each.attempts,
-            "next_attempt_at": each.next_attempt_ms,
-            "last_error": each.last_error,
-        }
-        for each in await client.outbox.waiting()
-    ]
+    """What is not stored: what waits, and last what was given up. next_attempt_at: local time, ms; null if failed."""
+    return [_view(each) for each in await client.outbox.listed()]
 
 
 async def retry(client: Client, params: Params) -> Json:
-    """Send a failed message again."""
+    """Send a failed message again; with `copy`, something that no message shows."""
+    if params.get("copy") is not None:
+        copy = number_of(params, "copy")
+        await client.outbox.retry_copy(copy)
+        return {"copy": copy, "state": "queued"}
     message = number_of(params, "id")
     await client.sending.retry(message)
     return await sent_fields(client, await client.sending.get(message))
 
 
 async def drop(client: Client, params: Params) -> Json:
-    """Give up a message that is not sent yet, and remove it here."""
+    """Give up a message that is not sent yet, and remove it here; with `copy`, something that no message shows."""
+    if params.get("copy") is not None:
+        copy = number_of(params, "copy")
+        await client.outbox.drop_copy(copy)
+        return {"copy": copy}
     message = number_of(params, "id")
     await client.sending.drop(message)
     return {"id": message}
+
+
+def _view(copy: WaitingCopy) -> Json:
+    return {
+        "copy": copy.id,
+        "message": copy.message,
+        "destination": copy.destination,
+        "role": copy.role,
+        "state": _STATES[copy.state],
+        "attempts": copy.attempts,
+        "next_attempt_at": None if copy.failed else copy.next_attempt_ms,
+        "last_error": copy.last_error,
+    }

@@ -1,0 +1,89 @@
+"""What is settled about conversations: their place in the list, notifications, and how their messages disappear."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from veery.app.methods.parameters import Json, ParametersWrong, Params, conversation_of, number_of, text_of
+from veery.client.client import Client
+from veery.client.conversations import FOR_GOOD_MS
+from veery.client.views import conversation_view
+from veery.protocol.expiry_rules import DisappearingMode
+
+FOLLOW = "follow"
+
+
+async def pin(client: Client, params: Params) -> Json:
+    """Let a conversation stand above the others."""
+    return await _changed(client, params, client.conversations.pin)
+
+
+async def unpin(client: Client, params: Params) -> Json:
+    """Let it stand among the others again."""
+    return await _changed(client, params, client.conversations.unpin)
+
+
+async def mute(client: Client, params: Params) -> Json:
+    """Do not notify of its messages. until: local time, ms; without it for good."""
+    until = number_of(params, "until", FOR_GOOD_MS)
+    return await _changed(client, params, lambda found: client.conversations.mute(found, until))
+
+
+async def unmute(client: Client, params: Params) -> Json:
+    """Notify of its messages again."""
+    return await _changed(client, params, client.conversations.unmute)
+
+
+async def hide(client: Client, params: Params) -> Json:
+    """Keep it out of the list until a message comes."""
+    return await _changed(client, params, client.conversations.hide)
+
+
+async def show(client: Client, params: Params) -> Json:
+    """Put it back into the list."""
+    return await _changed(client, params, client.conversations.show)
+
+
+async def clear(client: Client, params: Params) -> Json:
+    """Remove its messages from this device. removed: how many."""
+    return await _emptied(client, params, client.conversations.clear)
+
+
+async def remove(client: Client, params: Params) -> Json:
+    """Remove its messages from this device, and it from the list. removed: how many messages."""
+    return await _emptied(client, params, client.conversations.remove)
+
+
+async def forget(client: Client, params: Params) -> Json:
+    """Remove a contact with everything that belongs to it."""
+    conversation = await conversation_of(client, params)
+    held = await client.conversations.get(conversation)
+    await client.conversations.forget(conversation)
+    return {"id": conversation, "title": held.title, "name": held.name, "nickname": held.nickname, "forgotten": True}
+
+
+async def disappear(client: Client, params: Params) -> Json:
+    """Let messages disappear. mode: off, after_read, after_send or follow; seconds: null for the usual time."""
+    conversation = await conversation_of(client, params)
+    mode = text_of(params, "mode")
+    if mode == FOLLOW:
+        await client.timers.follow(conversation)
+    elif mode in (each.value for each in DisappearingMode):
+        seconds = None if params.get("seconds") is None else number_of(params, "seconds")
+        await client.timers.set(conversation, DisappearingMode(mode), seconds)
+    else:
+        raise ParametersWrong("`mode` must be off, after_read, after_send or follow")
+    return conversation_view(await client.conversations.get(conversation), client.account.hex)
+
+
+async def _changed(client: Client, params: Params, change: Callable[[str], Awaitable[None]]) -> Json:
+    conversation = await conversation_of(client, params)
+    await change(conversation)
+    return conversation_view(await client.conversations.get(conversation), client.account.hex)
+
+
+async def _emptied(client: Client, params: Params, change: Callable[[str], Awaitable[int]]) -> Json:
+    conversation = await conversation_of(client, params)
+    removed = await change(conversation)
+    view = conversation_view(await client.conversations.get(conversation), client.account.hex)
+    return {**view, "removed": removed}
