@@ -194,9 +194,9 @@ class ConfigObject:
         """Seal and open with other keys from now on: after a group's rotation of keys."""
         self._sealer = sealer
 
-    def copy(self) -> ConfigObject:
-        """Another object in the same state, so that one may be changed without the other."""
-        twin = ConfigObject(self._kind, self._sealer, verify_key=self._verify_key, sign_key=self._sign_key)
+    def copy(self, sealer: Sealer, *, verify_key: bytes | None = None, sign_key: Secret | None = None) -> ConfigObject:
+        """Another object in the same state, with keys of its own, so that one may be changed without the other."""
+        twin = ConfigObject(self._kind, sealer, verify_key=verify_key, sign_key=sign_key)
         twin._state = self._state
         return twin
 
