@@ -11,7 +11,9 @@ from veery.store.config_dumps import ConfigDumps
 from veery.store.contact_keys import ContactKeysTable
 from veery.store.conversations import Conversations
 from veery.store.delivery import Deliveries
+from veery.store.devices import Devices
 from veery.store.events import Events
+from veery.store.groups import Groups
 from veery.store.held_copies import HeldCopies
 from veery.store.inbox import Inbox
 from veery.store.messages import Messages
@@ -39,7 +41,9 @@ class Tables:
         "contact_keys",
         "conversations",
         "deliveries",
+        "devices",
         "events",
+        "groups",
         "held",
         "inbox",
         "messages",
@@ -63,7 +67,9 @@ class Tables:
         self.configs = ConfigDumps(connection)
         self.conversations = Conversations(connection)
         self.deliveries = Deliveries(connection)
+        self.devices = Devices(connection)
         self.events = Events(connection)
+        self.groups = Groups(connection)
         self.held = HeldCopies(connection)
         self.inbox = Inbox(connection)
         self.messages = Messages(connection)

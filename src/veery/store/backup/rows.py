@@ -21,6 +21,7 @@ INCLUDED: Final = (
     "reactions",
     "attachments",
     "seen",
+    "group_seen",
     "undecoded",
     "config_documents",
     "config_obsolete",
@@ -31,6 +32,7 @@ INCLUDED: Final = (
 )
 LEFT_OUT: Final[Mapping[str, str]] = {
     "outbox": "a restored store sends nothing that an old one may have sent already",
+    "groups": "rights come with the account's configuration, keys and documents from the group's swarm",
     "cursors": "they belong to what the lost store had fetched; what comes twice is known by its hash",
     "events": "numbered by one store for its own programs",
     "event_consumers": "see events",
@@ -39,6 +41,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "strikes": "of the network",
     "clock": "of one machine",
     "swarms": "of the network",
+    "device_group": "keys of one device, and the account keys of its group (06.18.4 R7)",
+    "own_record": "what one device has published; another reads it in the swarm",
 }
 INDEXES: Final = "search"  # tables that begin so are made of others by triggers
 # Triggers have filled these by then; the rows of the backup take their place.

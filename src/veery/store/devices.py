@@ -1,0 +1,134 @@
+"""The devices of the own account as this one knows them, the keys that they share, and what is published of these.
+
+Whatever changes the group is one `save` in the transaction of its cause. Seeds that a save leaves out are overwritten
+at once, but may be read in the log of the database until `Store.purge`: `erase_owed` tells that it is due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from veery.policy import device_group_kept
+from veery.policy.device_group import DeviceGroup
+from veery.policy.own_record import OwnRecord
+from veery.protocol import crypto
+from veery.protocol.devices import AccountKeys, HybridPublic
+from veery.secret import Secret
+from veery.store.sql import Connection, clamp, one
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What is published for this account.
+
+    state: as the policy sees it; raw: the record that was stored last, as it was signed (1302 bytes and more), None
+    before the first and after a withdrawal; warning: what was found in its place (value of `OutboxFind`), None while
+    all is well; withdrawal_owed: publishing was ended, and the swarm does not know it yet.
+    """
+
+    state: OwnRecord = field(default_factory=OwnRecord)
+    raw: bytes | None = field(default=None, repr=False)
+    warning: str | None = None
+    withdrawal_owed: bool = False
+
+
+_SELECT_RECORD: Final = (
+    "SELECT allowed, published_x25519, published_mlkem, published_ms, signed_s, suspect, record, warning,"
+    " withdrawal_owed FROM own_record"
+)
+_SAVE_RECORD: Final = (
+    "INSERT OR REPLACE INTO own_record (only, allowed, published_x25519, published_mlkem, published_ms, signed_s,"
+    " suspect, record, warning, withdrawal_owed) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Devices:
+    """The group of the own devices, and the own account record."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    # -- the group ---------------------------------------------------------------------------------------------
+
+    def group(self) -> DeviceGroup | None:
+        """The state of this device in its group, as a new process finds it (`fetched` is not kept); None before it has
+        one. Raises DeviceMalformed.
+        """
+        row = one(self._db, "SELECT state FROM device_group")
+        return None if row is None else device_group_kept.decode(bytes(row[0]))
+
+    def account_keys(self) -> AccountKeys:
+        """The seeds that open messages: the active one first, then the most recently rotated. Empty without a group.
+
+        Deriving their pairs takes time: do it outside of the transaction (`AccountKey.keys`).
+        """
+        state = self.group()
+        return AccountKeys() if state is None else state.account_keys
+
+    def save(self, state: DeviceGroup) -> None:
+        """Keep a state. Seeds of the former one that it has not are erased, and a purge is then owed."""
+        before = self.group()
+        gone = before is not None and not secrets_of(before) <= secrets_of(state)
+        self._db.execute(
+            "INSERT INTO device_group (only, state, erase_owed) VALUES (1, ?, ?) ON CONFLICT (only)"
+            " DO UPDATE SET state = excluded.state, erase_owed = max(erase_owed, excluded.erase_owed)",
+            (device_group_kept.encode(state), int(gone)),
+        )
+
+    @property
+    def erase_owed(self) -> bool:
+        """Whether seeds were deleted that the log of the database may still hold."""
+        return one(self._db, "SELECT 1 FROM device_group WHERE erase_owed = 1") is not None
+
+    def erased(self) -> None:
+        """After a purge."""
+        self._db.execute("UPDATE device_group SET erase_owed = 0")
+
+    # -- the own record ----------------------------------------------------------------------------------------
+
+    def publishing(self) -> Publishing:
+        """What is published, and whether this device may publish."""
+        row = one(self._db, _SELECT_RECORD)
+        if row is None:
+            return Publishing()
+        allowed, x25519, mlkem, published_ms, signed_s, suspect, raw, warning, owed = row
+        state = OwnRecord(
+            allowed=bool(allowed),
+            published=None if x25519 is None else HybridPublic(bytes(x25519), bytes(mlkem)),
+            published_ms=published_ms,
+            signed_s=signed_s,
+            suspect=None if suspect is None else bytes(suspect),
+        )
+        return Publishing(state, None if raw is None else bytes(raw), warning, bool(owed))
+
+    def save_publishing(self, publishing: Publishing) -> None:
+        """Keep what is published now."""
+        state, keys = publishing.state, publishing.state.published
+        self._db.execute(
+            _SAVE_RECORD,
+            (
+                int(state.allowed),
+                None if keys is None else keys.x25519,
+                None if keys is None else keys.mlkem,
+                state.published_ms,
+                clamp(state.signed_s),
+                state.suspect,
+                publishing.raw,
+                publishing.warning,
+                int(publishing.withdrawal_owed),
+            ),
+        )
+
+
+def secrets_of(state: DeviceGroup) -> frozenset[bytes]:
+    """Hashes of all seeds in a state, to compare two of them."""
+    seeds: list[Secret] = [key.seed for key in state.device_keys]
+    seeds += [key.seed for key in state.account_keys]
+    payloads = [state.held.payload if state.held is not None else None]
+    payloads.append(state.farewell.payload if state.farewell is not None else None)
+    for payload in payloads:
+        seeds += [key.seed for key in payload.keys] if payload is not None else []
+    return frozenset(crypto.blake2b(16, seed.reveal()) for seed in seeds)
