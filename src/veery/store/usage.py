@@ -47,8 +47,12 @@ class UsageReader:
             content_bytes=self._number("SELECT coalesce(sum(length(content)), 0) FROM messages"),
             undecoded_bytes=self._number("SELECT coalesce(sum(length(data)), 0) FROM undecoded"),
             free_bytes=self._number("PRAGMA freelist_count") * self._number("PRAGMA page_size"),
-            file_bytes=sum(_size(self._path.with_name(self._path.name + ending)) for ending in ("", "-wal")),
+            file_bytes=self.file_bytes(),
         )
+
+    def file_bytes(self) -> int:
+        """Bytes of the database and its log on the disk."""
+        return sum(_size(self._path.with_name(self._path.name + ending)) for ending in ("", "-wal"))
 
     def _number(self, sql: str) -> int:
         row = one(self._db, sql)
