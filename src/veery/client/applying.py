@@ -19,6 +19,7 @@ from veery.client.apply_control import (
 from veery.client.apply_data import apply_data
 from veery.client.arrivals import Arrival, Batch
 from veery.client.keeping import is_stranger
+from veery.client.levels.learning import learn_message
 from veery.client.opening import Broken, Opened, Opening
 from veery.client.settings import Strangers, strangers
 from veery.errors import Rejected
@@ -63,6 +64,11 @@ def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem)
     author = batch.tables.conversations.get(arrival.sender.hex)
     if is_stranger(author, batch, arrival) and strangers(batch.tables) is Strangers.CONTACTS:
         raise StrangerRefused("only contacts may write to this account")
+    if not arrival.own:
+        learnt = learn_message(
+            batch.tables, arrival.sender, opening.content, opening.level, arrival.timestamp_ms, batch.times
+        )
+        batch.queued = batch.queued or learnt
     return _apply(batch, arrival)
 
 

@@ -20,7 +20,7 @@ class Shorten:
     expires_ms: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Batch:
     """One transaction of fetched messages.
 

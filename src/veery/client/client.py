@@ -26,6 +26,7 @@ from veery.client.expiring import Expiring
 from veery.client.fetching import Fetching
 from veery.client.housekeeping import Housekeeping
 from veery.client.hub import Hub
+from veery.client.levels.key_fetching import KeyFetching
 from veery.client.mailbox import own_mailbox
 from veery.client.notices import Notices
 from veery.client.outbox import OutboxService
@@ -67,7 +68,8 @@ class Client:
         self._background = Background(core.clock)
         self._started = False
         self._expiring = expiring = Expiring(core)
-        self.pump = OutboxPump(core, Sealing(core))
+        self._keys = KeyFetching(core)
+        self.pump = OutboxPump(core, Sealing(core, self._keys))
         self.typing = TypingIndicators(core)
         self.sending = Sending(core, self.typing.message_sent)
         mailbox = own_mailbox(core.account)
@@ -142,6 +144,7 @@ class Client:
         self._started = True
         self._background.start("outbox", self.pump.run)
         self._background.start("polling", self.receiving.run)
+        self._background.start("keys of contacts", self._keys.run)
         self._background.start("housekeeping", self.housekeeping.run)
         self._background.start("typing", self.typing.run)
 

@@ -10,6 +10,7 @@ from veery.client.approval import approve, shown
 from veery.client.arrivals import Arrival, Batch
 from veery.client.disappearing import arrived, arrived_read, start_after_reading
 from veery.client.fates import MESSAGE_EVENT
+from veery.client.levels.notices import level_of, note_level
 from veery.client.settings import Strangers, Switch, strangers, switched_on
 from veery.client.views import TEXT, message_fields
 from veery.protocol.content import AttachmentPointer
@@ -57,6 +58,8 @@ def keep(
         tables.messages.delete((message.id,))  # it has disappeared before it was fetched
         return None
     _tell(batch, held)
+    if not arrival.own:
+        note_level(tables, arrival.sender, level_of(held.level), held.id, batch.times.local_ms)
     return held
 
 

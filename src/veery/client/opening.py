@@ -6,21 +6,24 @@ the thread that writes. One item that cannot be opened is a value here, for it m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from veery.client.levels.own_keys import opening_keys
 from veery.errors import ProtocolError
-from veery.protocol import message_v1
+from veery.policy.level import Level
+from veery.protocol import message, message_v1
 from veery.protocol.account import Account, AccountId
 from veery.protocol.content import Content, decode
-from veery.protocol.message_v1 import MessageMalformed
+from veery.protocol.devices.keys import HybridKeys
+from veery.protocol.message_v2 import NoKey
 from veery.protocol.receive_rules import Received
 from veery.store.inbox import FetchedItem, Undecoded
 from veery.store.tables import Tables
 
-NEWER_VERSION: Final = 0  # first byte of every later version; none begins a message of version 1, 06.11
-UNKNOWN_VERSION: Final = "message.unknown_version"
+UNKNOWN_VERSION: Final = "message.unknown_version"  # kept for a later build
+NO_KEY: Final = NoKey.default_kind  # kept: the key may come with the next group message, 06.13
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +55,39 @@ Opening: TypeAlias = Opened | Undecoded | Broken
 def prepare_inbox(tables: Tables, account: Account) -> Callable[[Iterable[FetchedItem]], Mapping[str, Opening]]:
     """What opens items of a user's namespace 0, by hash, with the keys that the store holds now."""
 
+    keys = opening_keys(tables)
+
     def open_items(items: Iterable[FetchedItem]) -> Mapping[str, Opening]:
-        return {item.hash: open_item(item.data, account) for item in items}
+        found = [*items]
+        held = keys() if any(_is_v2(item.data) for item in found) else ()
+        return {item.hash: open_item(item.data, account, held) for item in found}
 
     return open_items
 
 
-def open_item(data: bytes, account: Account) -> Opening:
-    """Open one item. `Undecoded` for what a later build may read."""
+def open_item(data: bytes, account: Account, held: Sequence[HybridKeys] = ()) -> Opening:
+    """Open one item. held: account keys, the active one first. `Undecoded` for what a later build or key may read."""
     try:
-        return _open(data, account)
+        return _open(data, account, held)
+    except NoKey as error:
+        return Undecoded(error.kind)
     except ProtocolError as error:
         return Broken(error)
 
 
-def _open(data: bytes, account: Account) -> Opened | Undecoded:
-    if not data:
-        raise MessageMalformed("the item is empty", kind="message.empty")
-    if data[0] == NEWER_VERSION:
-        return Undecoded(UNKNOWN_VERSION)
-    message = message_v1.open(data, x25519_public=account.x25519_public, x25519_secret=account.x25519_secret)
-    content = decode(message.content)
-    timestamp_ms = message.timestamp or content.timestamp or 0
-    return Opened(AccountId(message.sender), timestamp_ms, content, message.content)
+def _open(data: bytes, account: Account, held: Sequence[HybridKeys]) -> Opened | Undecoded:
+    match message.open(data, account, held):
+        case message.UnknownVersion():
+            return Undecoded(UNKNOWN_VERSION)
+        case message_v1.OpenedMessage() as v1:
+            content = decode(v1.content)
+            timestamp_ms = v1.timestamp or content.timestamp or 0
+            return Opened(AccountId(v1.sender), timestamp_ms, content, v1.content, Level.V1.label)
+        case v2:
+            content = decode(v2.content)
+            level = Level.PFS if v2.pfs else Level.FALLBACK
+            return Opened(AccountId(v2.sender), content.timestamp or 0, content, v2.content, level.label)
+
+
+def _is_v2(data: bytes) -> bool:
+    return bool(data) and message.version(data) is message.Version.V2

@@ -16,7 +16,8 @@ from typing import Final
 
 from veery.client import fates
 from veery.client.core import Core
-from veery.client.sealing import Sealing
+from veery.client.levels.notices import hold
+from veery.client.sealing import Dropped, SealedCopy, Sealing, Waits
 from veery.client.storing import choose_member, is_final, store_copy
 from veery.errors import NetworkError, PeerRefused, ProtocolError, Retry
 from veery.policy import outbox as policy
@@ -183,21 +184,44 @@ class OutboxPump:
         except ProtocolError as error:
             await self._keep(copy, self._advance(copy, AttemptFailed(error.kind, Retry.NEVER)))
             return True
-        if sealed is None:
-            return False
+        except NetworkError as error:
+            await self._keep(copy, self._advance(copy, AttemptFailed(error.kind, error.retry)))
+            return True
+        match sealed:
+            case Waits(reason):
+                await self._hold(copy, reason)
+                return False
+            case Dropped():
+                await core.write(lambda tables: tables.outbox.cancel(copy.id))
+                return True
+        await self._fix(copy, sealed)
+        return True
+
+    async def _hold(self, copy: Copy, reason: str) -> None:
+        """Let a copy wait. Whoever learns keys wakes it; else it is looked at again after the longest pause."""
+        now_ms = self._core.clock.now_ms()
+        next_ms = now_ms + policy.DEFAULT.most_ms
+        self._held.pop(copy.id, None)  # the row alone says when, so that it can be woken
+        await self._core.write(lambda tables: hold(tables, copy, reason, now_ms, next_ms))
+
+    async def _fix(self, copy: Copy, sealed: SealedCopy) -> None:
+        """Put the bytes of a copy on the disk."""
+        core = self._core
         hash_ = message_hash(copy.destination.raw, copy.namespace, sealed.data)
         now_ms = core.clock.now_ms()
 
         def work(tables: Tables) -> None:
             if tables.outbox.get(copy.id) is None:
                 return  # the message was deleted meanwhile
-            fates.seal(tables, copy, sealed.data, hash_, sealed.level, now_ms + copy.ttl_ms, now_ms)
+            tables.held.release(copy)
+            row = fates.seal(tables, copy, sealed.data, hash_, sealed.level, now_ms + copy.ttl_ms, now_ms)
+            if row.sealed == sealed.data:
+                sealed.keep(tables)
             if copy.destination == core.own:
                 tables.inbox.mark_seen(hash_, now_ms + copy.ttl_ms)
 
         await core.write(work)
         self._held[copy.id] = self._advance(copy, Sealed(hash_))
-        return True
 
     async def _send(self, copy: Copy) -> None:
         core, state = self._core, self._of(copy)

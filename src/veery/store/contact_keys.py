@@ -38,14 +38,14 @@ class ContactSecurity:
 
 
 _SELECT: Final = (
-    "SELECT fetched_ms, nak_ms, seen_first_ms, seen_last_ms, record, vt_max_s, record_max_s,"
-    " withdrawn_s, withdrawal_told, floor, long_term_allowed, gossip_echo, gossip_ms, shown, heard_ms, echo, echo_ms, timeless FROM contact_keys"
-    " WHERE account = ?"
+    "SELECT fetched_ms, nak_ms, seen_first_ms, seen_last_ms, record, vt_max_s, record_max_s, withdrawn_s,"
+    " withdrawal_told, floor, long_term_allowed, gossip_echo, gossip_ms, shown, heard_ms, echo, echo_ms, timeless"
+    " FROM contact_keys WHERE account = ?"
 )
 _SAVE: Final = (
     "INSERT OR REPLACE INTO contact_keys (account, fetched_ms, nak_ms, seen_first_ms, seen_last_ms, record, vt_max_s,"
-    " record_max_s, withdrawn_s, withdrawal_told, floor, long_term_allowed, gossip_echo, gossip_ms, shown, heard_ms, echo, echo_ms,"
-    " timeless) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " record_max_s, withdrawn_s, withdrawal_told, floor, long_term_allowed, gossip_echo, gossip_ms, shown, heard_ms,"
+    " echo, echo_ms, timeless) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

@@ -52,7 +52,8 @@ def queued(tables: Tables) -> tuple[int, int, int]:
     copies = [NewCopy(CopyRole.RECIPIENT, ALICE, 0, 1, DAY, b"c"), NewCopy(CopyRole.SYNC, ME, 0, 1, DAY, b"s")]
     found = tables.deliveries.queue(sent(1), copies, 5)
     assert found is not None
-    return found.message, *found.copies
+    main, sync = found.copies
+    return found.message, main, sync
 
 
 def test_a_held_copy_waits_since_the_first_time_and_says_why(tables: Tables) -> None:

@@ -1,0 +1,109 @@
+"""What the user is told about protection: one notice when a conversation falls, and warnings (06.18.4 R4, 14.1).
+
+A `level` event tells that the level of a conversation has dropped. A `security` event carries a warning; each is told
+once, until what it speaks of has changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+from typing import Final
+
+from veery.client import fates
+from veery.policy.level import Level, after_message
+from veery.protocol.account import AccountId
+from veery.store.outbox import Copy, CopyRole
+from veery.store.tables import Tables
+
+LEVEL_EVENT: Final = "level"
+SECURITY_EVENT: Final = "security"
+WAITING: Final = "client.keys.waiting"  # why a message is held: the contact's keys are too old, and no newer are there
+OWN_KEYS: Final = "client.keys.own"  # why a copy for own devices is held: this device has no key of the account
+REQUIRED: Final = "client.keys.required"  # why a message failed: the user demands v2, and the contact publishes no keys
+
+_BY_LABEL: Final = {level.label: level for level in Level}
+
+
+class Warn(Enum):
+    """Warnings. The value is their name for programs."""
+
+    WAITING = "waiting"
+    SWITCHED_OFF = "switched_off"
+    FOREIGN_RECORD = "foreign_record"
+    DENIED = "denied"
+    TIMELESS = "timeless"
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return _TEXTS[self]
+
+
+_TEXTS: Final = {
+    Warn.WAITING: (
+        "Messages to this contact wait for keys: theirs were not seen for more than 7 days. Keep waiting, or send a"
+        " message with long-term keys this once, with `veery outbox send-anyway` and its number"
+    ),
+    Warn.SWITCHED_OFF: (
+        "This contact switched protection off: messages to them go out with long-term keys, as they asked for with"
+        " their signature"
+    ),
+    Warn.FOREIGN_RECORD: (
+        "Someone else can read your messages; your recovery phrase has leaked. This contact was given keys in your name"
+        " that are not yours. Tell your contacts by another way, and move to a new account"
+    ),
+    Warn.DENIED: (
+        "Several contacts were told that you publish no keys, although you do: somebody keeps your keys from them, and"
+        " their messages come with less protection"
+    ),
+    Warn.TIMELESS: (
+        "Keys without a time were offered for this contact, whose keys had one before. They were refused: somebody may"
+        " be serving old ones"
+    ),
+}
+
+
+def level_of(label: str) -> Level:
+    """The level of a message by its label."""
+    return _BY_LABEL[label]
+
+
+def warn(tables: Tables, contact: AccountId, warning: Warn, now_ms: int, message: int | None = None) -> None:
+    """Write a warning about a contact. message: the one that it is about."""
+    fields = {"conversation": contact.hex, "warning": warning.value, "text": warning.text, "id": message}
+    tables.events.append(SECURITY_EVENT, fields, now_ms)
+
+
+def hold(tables: Tables, copy: Copy, reason: str, now_ms: int, next_ms: int) -> None:
+    """Let a copy wait until it is looked at again (local time, ms), and tell so the first time."""
+    if not tables.held.hold(copy, reason, now_ms, next_ms) or copy.message is None:
+        return
+    if reason == WAITING:
+        warn(tables, copy.destination, Warn.WAITING, now_ms, copy.message)
+    if copy.role is CopyRole.RECIPIENT:
+        fates.tell_state(tables, copy.message, None, now_ms)
+
+
+def note_level(tables: Tables, contact: AccountId, level: Level, message: int | None, now_ms: int) -> None:
+    """Note the level of a message that was sent or received, and tell when the conversation has fallen."""
+    known = tables.contact_keys.get(contact)
+    shown, dropped = after_message(known.shown, level)
+    if shown is not known.shown:
+        tables.contact_keys.save(contact, replace(known, shown=shown))
+    if dropped and known.shown is not None:
+        fields = {
+            "conversation": contact.hex,
+            "id": message,
+            "protocol": level.label,
+            "before": known.shown.label,
+            "text": _fallen(known.shown, level),
+        }
+        tables.events.append(LEVEL_EVENT, fields, now_ms)
+
+
+def _fallen(before: Level, level: Level) -> str:
+    return (
+        f"Protection of this conversation has dropped from {before.label} to {level.label}: whoever gets a long-term"
+        " key later can read this message. `veery contact security` shows what is known"
+    )

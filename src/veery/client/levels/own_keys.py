@@ -1,0 +1,51 @@
+"""What this account can open, and what it publishes: the own side, as the levels of messages need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from veery.policy.record_exchange import OwnEchoes
+from veery.protocol.devices import account_record
+from veery.protocol.devices.account_record import AccountRecord
+from veery.protocol.devices.keys import HybridKeys, HybridPublic
+from veery.store.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """record: what is published now, None if nothing is; active: keys for copies to the own devices, None without."""
+
+    record: AccountRecord | None = None
+    active: HybridPublic | None = field(default=None, repr=False)
+
+
+def own_keys(tables: Tables) -> OwnKeys:
+    """What this account publishes, and the keys for copies to its own devices."""
+    publishing, keys = tables.devices.publishing(), tables.devices.account_keys()
+    raw = None if publishing.withdrawal_owed else publishing.raw
+    record = None if raw is None else account_record.open(raw, tables.accounts.get().account_id.raw)
+    # A key that no group message has carried yet cannot be read by the other devices.
+    active = next((key for key in keys if key.distributed), keys.active)
+    return OwnKeys(record, None if active is None else active.keys.public)
+
+
+def opening_keys(tables: Tables) -> Callable[[], Sequence[HybridKeys]]:
+    """What gives the keys that open messages, the active one first. Deriving them takes time: not inside of a read."""
+    keys = tables.devices.account_keys()
+    return lambda: [key.keys for key in keys]
+
+
+def own_echoes(tables: Tables) -> OwnEchoes:
+    """The records that were published for this account. A device that is not alone may not know all of them."""
+    group = tables.devices.group()
+    alone = group is None or group.members <= 1
+    return tables.own_echoes.get(whole=alone and not tables.accounts.get().restored)
+
+
+def note_published(tables: Tables, record: AccountRecord, network_ms: int) -> None:
+    """Remember a record, or a withdrawal, that this device published, or found published under a key of this account.
+
+    network_ms: network time. Its echo is what contacts send back, and a contact is sent it.
+    """
+    tables.own_echoes.save(tables.own_echoes.get(whole=True).after_publishing(record, network_ms))
