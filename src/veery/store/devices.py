@@ -74,18 +74,24 @@ class Devices:
         gone = before is not None and not secrets_of(before) <= secrets_of(state)
         self._db.execute(
             "INSERT INTO device_group (only, state, erase_owed) VALUES (1, ?, ?) ON CONFLICT (only)"
-            " DO UPDATE SET state = excluded.state, erase_owed = max(erase_owed, excluded.erase_owed)",
+            " DO UPDATE SET state = excluded.state, erase_owed = erase_owed + excluded.erase_owed",
             (device_group_kept.encode(state), int(gone)),
         )
 
     @property
-    def erase_owed(self) -> bool:
-        """Whether seeds were deleted that the log of the database may still hold."""
-        return one(self._db, "SELECT 1 FROM device_group WHERE erase_owed = 1") is not None
+    def erase_owed(self) -> int:
+        """How often seeds were deleted that the log of the database may still hold; 0: nothing is to be erased."""
+        row = one(self._db, "SELECT erase_owed FROM device_group")
+        return 0 if row is None else int(row[0])
 
-    def erased(self) -> None:
-        """After a purge."""
-        self._db.execute("UPDATE device_group SET erase_owed = 0")
+    def erased(self, owed: int) -> None:
+        """After a purge that began when so much was owed: what was deleted since is owed still."""
+        self._db.execute("UPDATE device_group SET erase_owed = erase_owed - min(erase_owed, ?)", (owed,))
+
+    def alone(self) -> bool:
+        """Whether no other device has ever published for this account, as far as this one knows: it is alone."""
+        state = self.group()
+        return state is not None and state.registered and len(state.rows) == 1
 
     # -- the own record ----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ DEVICE_GROUP: Final = """
 CREATE TABLE device_group (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     state BLOB NOT NULL,                          -- policy.device_group_kept, with every secret of the group
-    erase_owed INTEGER NOT NULL DEFAULT 0         -- 1: older states may still be read in the log of the database
+    erase_owed INTEGER NOT NULL DEFAULT 0         -- saves since the last purge after which the log holds lost seeds
 );
 """
 
