@@ -148,7 +148,8 @@ class Caller:
             if call.method in STREAMS:
                 await self._stream(number, call, params)
             elif call.method in METHODS:
-                result = await METHODS[call.method](self._client, params)
+                with self._client.locking.used():
+                    result = await METHODS[call.method](self._client, params)
             else:
                 raise NoSuchMethod("there is no such method")
             await self._send({"id": number, "result": result})

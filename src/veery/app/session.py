@@ -58,16 +58,18 @@ class _Door(Protocol):
 
 
 class _OwnDoor:
-    """The engine is in this process, and serves others."""
+    """The engine is in this process, and serves others. When it locks, it ends as if this process had ended."""
 
     def __init__(self, client: Client, server: ControlServer) -> None:
         self.client = client
         self._server = server
+        self._locking = asyncio.create_task(self._close_when_locked(), name="locking")
 
     async def call(self, method: str, params: dict[str, Any]) -> Any:
         if method not in METHODS:
             raise NoSuchMethod("there is no such method")
-        return await METHODS[method](self.client, params)
+        with self.client.locking.used():
+            return await METHODS[method](self.client, params)
 
     def stream(self, method: str, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
         if method not in STREAMS:
@@ -75,6 +77,15 @@ class _OwnDoor:
         return STREAMS[method](self.client, params)
 
     async def close(self) -> None:
+        self._locking.cancel()
+        await asyncio.gather(self._locking, return_exceptions=True)
+        await self._close()
+
+    async def _close_when_locked(self) -> None:
+        await self.client.locking.locked.wait()
+        await self._close()
+
+    async def _close(self) -> None:
         try:
             await self._server.close()
         finally:

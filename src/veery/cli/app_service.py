@@ -45,12 +45,14 @@ class _Engine:
         self._directory = directory
         self._open: Opening = opener(options, console)
         self._stack = AsyncExitStack()
+        self._locked: asyncio.Event | None = None
 
     async def start(self) -> None:
         """Open the profile and tell."""
         session: Session = await self._stack.enter_async_context(self._open())
         if not isinstance(session, OwnSession):
             raise _already(self._options)
+        self._locked = session.client.locking.locked
         own: dict[str, Any] = await session.call("account")
         notify_supervisor("READY=1")
         if self._console.as_json:
@@ -61,8 +63,10 @@ class _Engine:
             self._console.flush()
 
     async def run_until_stopped(self) -> None:
-        """It ends by a signal alone."""
-        await asyncio.Event().wait()
+        """It ends by a signal, or when it locks."""
+        if self._locked is not None:
+            await self._locked.wait()
+            self._console.talk("Locked: nobody used it for a while (`veery profile lock-after`).")
 
     async def close(self) -> None:
         """Close the profile."""

@@ -24,7 +24,7 @@ from veery.store.accounts import AccountRow
 from veery.store.conversations import Conversation
 from veery.store.database import DATABASE_NAME
 from veery.store.faults import store_faults
-from veery.store.header import open_header, read_header
+from veery.store.header import unlock_store
 from veery.store.keys import Unlock
 from veery.store.message_values import Message, Position
 from veery.store.migrations import MIGRATIONS
@@ -167,7 +167,7 @@ def reading_whole(directory: Path, unlock: Unlock) -> Iterator[Connection]:
 
 @contextmanager
 def _connected(directory: Path, unlock: Unlock) -> Iterator[Connection]:
-    key = open_header(read_header(directory), unlock)
+    key = unlock_store(directory, unlock)
     with store_faults():
         connection = open_encrypted(directory / DATABASE_NAME, key, Options(read_only=True))
         try:

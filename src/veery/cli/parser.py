@@ -39,7 +39,7 @@ GROUPS: Final = (
         "your account and its road",
         (
             ("account", "create, restore and show your account"),
-            ("profile", "show or change the name that others see"),
+            ("profile", "change your name, and what protects your files"),
             ("settings", "say what others are told, and who may write"),
             ("status", "show how the account stands"),
             ("storage", "see what takes space, and make room"),

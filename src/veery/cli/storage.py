@@ -30,7 +30,7 @@ Add a rule: files that came longer ago than some days, or are larger than some M
 are both. Without --in it is the default for every conversation that has no rule of its own. --keep makes a rule that
 takes nothing, to except a conversation from the default."""
 _LIST: Final = """\
-Print the rules, each with its number."""
+Print the rules, each with its number, in the order in which they were set."""
 _REMOVE: Final = """\
 Remove a rule. What it has taken does not come back."""
 

@@ -1,22 +1,24 @@
 """`Client`: one account on one device. A façade: every part of the work has a service of its own.
 
-    async with await Client.open(profile) as client:
-        client.start()
+    async with Client.open(profile) as client:
         message = await client.sending.send_text(account_id, "hello")
         await client.sending.wait_stored(message)
         async for event in client.events(after=cursor):
             …
 
-`start` begins the work in the background: the outbox is brought to the swarms, the own swarm is polled. Whatever is
+Entering begins the work in the background (`start`): the outbox is brought to the swarms, the own swarm is polled.
+`await Client.open(profile)` opens alone: nothing goes on before `start`, and `close` is to be called. Whatever is
 called, sent or received is on the disk before it is told, so `close` loses nothing, and neither does a kill.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Self, TypeVar
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Self, TypeVar
 
 from veery.client.backup import Backup
+from veery.client.config.account import AccountDocuments
+from veery.client.config.sync import Sync
 from veery.client.conversations import Conversations
 from veery.client.core import Core
 from veery.client.deleting import Deleting
@@ -27,6 +29,7 @@ from veery.client.fetching import Fetching
 from veery.client.housekeeping import Housekeeping
 from veery.client.hub import Hub
 from veery.client.levels.key_fetching import KeyFetching
+from veery.client.locking import Locking
 from veery.client.mailbox import own_mailbox
 from veery.client.notices import Notices
 from veery.client.outbox import OutboxService
@@ -72,8 +75,10 @@ class Client:
         self.pump = OutboxPump(core, Sealing(core, self._keys))
         self.typing = TypingIndicators(core)
         self.sending = Sending(core, self.typing.message_sent)
-        mailbox = own_mailbox(core.account)
-        self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened)
+        self.documents = AccountDocuments(core)
+        self.sync = Sync(core, self.documents)
+        mailbox = own_mailbox(core.account, self.documents.documents.handlers())
+        self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened, self.sync.polled)
         self.rereading = Rereading(core, expiring)
         self.conversations = Conversations(core, expiring)
         self.reacting = Reacting(core)
@@ -88,11 +93,12 @@ class Client:
         self.doctor = Doctor(core)
         self.search = Searching(core)
         self.storage = StorageService(core)
+        self.locking = Locking(core)
         self.backup = Backup(core)
         self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox, self.storage)
 
     @classmethod
-    async def open(
+    def open(
         cls,
         profile: Profile,
         *,
@@ -100,23 +106,13 @@ class Client:
         proxy: Proxy | None = None,
         clock: Clock | None = None,
         random: Randomness | None = None,
-    ) -> Client:
-        """Open a profile. road: in place of onion requests to the network of the profile, and closed by the caller.
+    ) -> Opening:
+        """Open a profile: `async with Client.open(profile) as client`, or `await Client.open(profile)`.
 
+        road: in place of onion requests to the network of the profile, and closed by the caller.
         Raises WrongKey, StoreBusy (another process has the profile open) and other StoreErrors, NetworkFileWrong.
         """
-        clock, random = clock or SystemClock(), random or Randomness()
-        store = await profile.open_store()
-        try:
-            row = await store.read(lambda tables: tables.accounts.get())
-            used = road or await _onion_road(store, row.network, proxy, clock, random)
-            core = Core(store, Account.from_seed(row.seed.reveal()), used, clock, random, Hub())
-            client = cls(core, owns_road=road is None)
-            await client.storage.begin()
-            return client
-        except BaseException:
-            await store.close()
-            raise
+        return Opening(lambda: _opened(profile, road, proxy, clock or SystemClock(), random or Randomness()))
 
     @property
     def account(self) -> AccountId:
@@ -145,7 +141,9 @@ class Client:
         self._background.start("outbox", self.pump.run)
         self._background.start("polling", self.receiving.run)
         self._background.start("keys of contacts", self._keys.run)
+        self._background.start("sync", self.sync.run)
         self._background.start("housekeeping", self.housekeeping.run)
+        self._background.start("locking", self.locking.run)
         self._background.start("typing", self.typing.run)
 
     async def _road_opened(self) -> None:
@@ -171,6 +169,42 @@ class Client:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+
+class Opening:
+    """A client on its way: wait for it to open alone, enter it to have it work as well."""
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, Client]]) -> None:
+        self._make = make
+        self._client: Client | None = None
+
+    def __await__(self) -> Generator[Any, Any, Client]:
+        return self._make().__await__()
+
+    async def __aenter__(self) -> Client:
+        self._client = await self._make()
+        self._client.start()
+        return self._client
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+async def _opened(
+    profile: Profile, road: Road | None, proxy: Proxy | None, clock: Clock, random: Randomness
+) -> Client:
+    store = await profile.open_store()
+    try:
+        row = await store.read(lambda tables: tables.accounts.get())
+        used = road or await _onion_road(store, row.network, proxy, clock, random)
+        core = Core(store, Account.from_seed(row.seed.reveal()), used, clock, random, Hub())
+        client = Client(core, owns_road=road is None)
+        await client.storage.begin()
+        return client
+    except BaseException:
+        await store.close()
+        raise
 
 
 async def _onion_road(store: Store, network: str, proxy: Proxy | None, clock: Clock, random: Randomness) -> OnionRoad:

@@ -48,11 +48,12 @@ from veery.secret import Secret
 from veery.store.accounts import DEVICE_ID_SIZE, AccountRow
 from veery.store.faults import StoreClosed, StoreDamaged, store_faults
 from veery.store.gate import Gate
-from veery.store.header import HEADER_NAME, new_header, open_header, read_header, rewrap, write_header
+from veery.store.header import HEADER_NAME, new_header, read_header, rewrap, unlock_store, write_header
 from veery.store.keys import Unlock
 from veery.store.migrations import MIGRATIONS
 from veery.store.purging import Purged, give_back, purge
 from veery.store.tables import Tables
+from veery.store.tries import StoreWiped, finish_wipe
 
 T = TypeVar("T")
 
@@ -129,6 +130,8 @@ class Store:
 
     @classmethod
     async def _open(cls, directory: Path, unlock: Unlock) -> Store:
+        if finish_wipe(directory):
+            raise StoreWiped("too many wrong passphrases: this profile was wiped")
         read_header(directory)  # before the lock: it makes no file where there is no store
         with store_faults():
             lock = _locked(directory)
@@ -246,6 +249,7 @@ def make_store(directory: Path, unlock: Unlock, fill: Callable[[Path, Secret], N
 
     Raises StoreError (`store.exists` when there is one), what `fill` raises, and the leaves of FileFault.
     """
+    finish_wipe(directory)
     if exists(directory):
         raise StoreError("there is a profile in this directory already", kind="store.exists")
     if (directory / DATABASE_NAME).exists():
@@ -292,7 +296,7 @@ def _name_database(directory: Path) -> None:
 
 
 def _unlock(directory: Path, unlock: Unlock) -> Secret:
-    key = open_header(read_header(directory), unlock)
+    key = unlock_store(directory, unlock)
     database = directory / DATABASE_NAME
     if not database.exists() and (directory / _MAKING).exists():
         _name_database(directory)  # a kill came between header and name

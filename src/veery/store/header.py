@@ -26,7 +26,18 @@ from veery.protocol.crypto import (
 from veery.runtime.faults import FileMissing
 from veery.runtime.paths import read_bounded, write_atomic
 from veery.secret import Secret
-from veery.store.keys import Unlock, Way, check_way, method_name, new_way, retire_way, unlocking_key
+from veery.store.keys import (
+    Passphrase,
+    PassphraseWay,
+    Unlock,
+    Way,
+    check_way,
+    method_name,
+    new_way,
+    retire_way,
+    unlocking_key,
+)
+from veery.store.tries import StoreWiped, counted, finish_wipe
 
 HEADER_NAME: Final = "store.json"
 HEADER_VERSION: Final = 1
@@ -75,13 +86,26 @@ def open_header(header: Header, unlock: Unlock) -> Secret:
     return Secret(key)
 
 
+def unlock_store(directory: Path, unlock: Unlock) -> Secret:
+    """The database key (32 bytes) of the store in a directory; wrong passphrases count (`tries`).
+
+    Raises WrongKey, StoreWiped, HeaderError, StoreError.
+    """
+    if finish_wipe(directory):
+        raise StoreWiped("too many wrong passphrases: this profile was wiped")
+    header = read_header(directory)
+    if isinstance(header.unlock, PassphraseWay) and isinstance(unlock, Passphrase):
+        return counted(directory, lambda: open_header(header, unlock))
+    return open_header(header, unlock)
+
+
 def rewrap(directory: Path, old: Unlock, new: Unlock, random_bytes: RandomBytes) -> None:
     """Change the way in; the database and its key stay. Raises WrongKey, StoreError, FileFault: nothing was changed.
 
     But when the old entry of a keyring cannot be removed at the end (KeyringFault), the change stands.
     """
+    key = unlock_store(directory, old)
     header = read_header(directory)
-    key = open_header(header, old)
     write_header(directory, _wrap(bytes.fromhex(header.store_id), key, new, random_bytes))
     retire_way(header.unlock, old)
 
