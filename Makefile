@@ -38,6 +38,7 @@ lint: $(VENV)/dev.done  ## format check, lint, types, house rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy examples
 	@$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/dev.done  ## format the code and apply safe fixes

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from veery.errors import VeeryError as VeeryError
     from veery.protocol.account import Account as Account
     from veery.protocol.account import AccountId as AccountId
+    from veery.store.keys import KeyFile as KeyFile
+    from veery.store.keys import Passphrase as Passphrase
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Account": ("veery.protocol.account", "Account"),
     "AccountId": ("veery.protocol.account", "AccountId"),
+    "KeyFile": ("veery.store.keys", "KeyFile"),
+    "Passphrase": ("veery.store.keys", "Passphrase"),
     "Client": ("veery.client.client", "Client"),
     "Profile": ("veery.client.profile", "Profile"),
     "VeeryError": ("veery.errors", "VeeryError"),
@@ -33,6 +37,8 @@ __all__ = [
     "Account",
     "AccountId",
     "Client",
+    "KeyFile",
+    "Passphrase",
     "Profile",
     "VeeryError",
     "__version__",

@@ -64,6 +64,32 @@ class EventStream:
         return bool(page.events)
 
 
+class Consumer:
+    """A stream that remembers, under a name, how far a program has come: each event at least once.
+
+    Asking for the next event says that the last one has been dealt with. A program that dies in between gets that one
+    again, so what it does with an event should bear being done twice.
+    """
+
+    def __init__(self, events: Events, name: str, stream: EventStream) -> None:
+        self._events = events
+        self._name = name
+        self._stream = stream
+        self._last = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Json:
+        """The next event, once the last one is acknowledged."""
+        if self._last:
+            await self._events.ack(self._name, self._last)
+            self._last = 0
+        event = await anext(self._stream)
+        self._last = int(event.get("seq", 0))
+        return event
+
+
 class Events:
     """The events of one account."""
 
@@ -73,6 +99,16 @@ class Events:
     def __call__(self, after: int = 0) -> EventStream:
         """Everything with a number above `after`, then what happens."""
         return EventStream(self._core, after)
+
+    async def consume(self, name: str, *, from_start: bool = False) -> Consumer:
+        """The events that the consumer of a name has not dealt with yet, then what happens.
+
+        A new name begins with what happens from now on, or with all events that are kept if `from_start`.
+        """
+        known = await self._core.read(lambda tables: tables.events.consumers())
+        if name not in known and not from_start:
+            await self.ack(name, await self.last())
+        return Consumer(self, name, self(await self.acknowledged(name)))
 
     async def page(self, after: int = 0, limit: int = PAGE) -> list[Json]:
         """At most `limit` durable events with a number above `after`; does not wait."""

@@ -8,19 +8,26 @@ the typed name carries the timestamp 1, so that every real profile wins.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from veery.errors import StoreError
 from veery.protocol.account import Account, display_name
 from veery.protocol.constants import RESTORED_NAME_TIMESTAMP, SECOND_MS
 from veery.protocol.crypto import RandomBytes
 from veery.runtime.clock import Clock, SystemClock
+from veery.runtime.paths import directories, read_bounded
 from veery.runtime.randomness import random_bytes
 from veery.store.database import NewProfile, Store, exists
-from veery.store.keys import Unlock
+from veery.store.header import read_header
+from veery.store.keys import KeyFile, KeyFileWay, Keyring, KeyringWay, Passphrase, PassphraseWay, Unlock
 
 SOCKET_NAME: Final = "control.sock"
+KEY_NAME: Final = "key"  # of the key file in a profile without a passphrase
+PASSPHRASE_VARIABLE: Final = "VEERY_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
+_FILE_MAX: Final = 4_096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,17 @@ class Profile:
 
     directory: Path
     unlock: Unlock
+
+    @classmethod
+    def named(cls, name: str = "default", unlock: Unlock | None = None) -> Profile:
+        """A profile of this machine, as `veery --profile NAME` finds it.
+
+        unlock: what opens it. Without it: the key file, or the desktop's keyring, if the profile opens by it, else the
+        passphrase on the first line of the file that VEERY_PASSPHRASE_FILE names. Raises HeaderError when there is no
+        such profile, StoreError when there is no passphrase, FileFault.
+        """
+        directory = directories().data / "profiles" / name
+        return cls(directory, unlock or _way_in(directory))
 
     @property
     def exists(self) -> bool:
@@ -43,6 +61,27 @@ class Profile:
     async def open_store(self) -> Store:
         """Open the store. Raises WrongKey, StoreBusy and other StoreErrors."""
         return await Store.open(self.directory, self.unlock)
+
+
+def _way_in(directory: Path) -> Unlock:
+    match read_header(directory).unlock:
+        case KeyFileWay():
+            return KeyFile(directory / KEY_NAME)
+        case KeyringWay():
+            return Keyring()
+        case PassphraseWay():
+            return Passphrase.of(_passphrase())
+
+
+def _passphrase() -> str:
+    file = os.environ.get(PASSPHRASE_VARIABLE)
+    if not file:
+        raise StoreError(
+            "the profile opens with a passphrase, and none was given",
+            kind="store.passphrase",
+            remedy=f"Set {PASSPHRASE_VARIABLE} to a file that holds it",
+        )
+    return read_bounded(Path(file).expanduser(), _FILE_MAX).decode(errors="replace").partition("\n")[0].rstrip("\r")
 
 
 async def create(
