@@ -51,7 +51,8 @@ OWN_HANDLERS: Final[Mapping[int, Handler[Any]]] = {
 }
 
 
-def own_mailbox(account: Account) -> Mailbox:
-    """The mailbox of the own account."""
+def own_mailbox(account: Account, documents: Mapping[int, Handler[Any]] | None = None) -> Mailbox:
+    """The mailbox of the own account. documents: handlers of its configuration, which come before all others."""
     own = account.account_id
-    return Mailbox(own, owner_signer(own.raw, account.ed25519_secret), OWN_HANDLERS)
+    handlers = {**(documents or {}), **OWN_HANDLERS}
+    return Mailbox(own, owner_signer(own.raw, account.ed25519_secret), handlers)

@@ -40,7 +40,8 @@ class Fetched:
 class Receiving:
     """Fetches and applies the messages of one mailbox. Polls never overlap.
 
-    answered: called when the first answer came after a spell without any.
+    answered: called when the first answer came after a spell without any; settled: called when all was read that a
+    member holds.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class Receiving:
         core: Core,
         fetching: Fetching,
         answered: Callable[[], Awaitable[None]],
+        settled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._core = core
         self._fetching = fetching
         self._answered = answered
+        self._settled = settled
         self._account = fetching.mailbox.account
         self._namespaces = tuple(fetching.mailbox.handlers)
         self._schedule = PollSchedule(core.random.randbelow)
@@ -134,6 +137,8 @@ class Receiving:
         if self._silent:
             self._silent = False
             await self._answered()
+        if not again and self._settled is not None:
+            await self._settled()
         return found
 
     async def _take(self, answer: Answered) -> tuple[Reading, Fetched]:

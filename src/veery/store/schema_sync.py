@@ -55,6 +55,7 @@ _CONTACT: Final = (
     "expiration_type",
     "expiration_timer_s",
 )
+_MUTED: Final = ("muted_until_ms",)  # a column of version 6; nothing updates it before
 _READ: Final = ("last_read_ms", "marked_unread")
 _PROFILE: Final = ("display_name", "profile_s", "picture_url", "picture_key")
 
@@ -84,6 +85,7 @@ VERSION_3: Final = "".join(
     (
         _DOCUMENTS,
         marking("config_contact_changed", "contact", "conversations", _CONTACT),
+        marking("config_muted_changed", "contact", "conversations", _MUTED),
         marking("config_read_changed", "read", "conversations", _READ),
         marking("config_profile_changed", "profile", "account", _PROFILE, "''"),
         _MADE_OR_GONE,

@@ -50,9 +50,13 @@ class PushRefused(PeerRefused):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push has done. stored: names of documents; refused: documents that cannot be stored as they are."""
+    """What a push has done. stored and waiting: names of documents that the swarm has confirmed, or not.
+
+    refused: documents that cannot be stored as they are, and why.
+    """
 
     stored: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     refused: Mapping[str, ConfigMisuse] = field(default_factory=dict)
 
 
@@ -79,7 +83,8 @@ class Pushing:
                 found, times = Answered(proved, answered.deleted), core.times()
                 finish = partial(documents.finish_push, prepared=prepared, answered=found, times=times)
                 stored += await core.write(finish)
-            return Pushed(tuple(stored), prepared.refused)
+            waiting = tuple(push.kind.name for push in prepared.pushes if push.kind.name not in stored)
+            return Pushed(tuple(stored), waiting, prepared.refused)
 
     async def renew(self) -> tuple[str, ...]:
         """Let what is current live on in the swarm for 30 days from now, and learn what it has forgotten.

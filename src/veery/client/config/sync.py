@@ -1,0 +1,224 @@
+"""The synchronisation of the own account: when documents are pushed and renewed, and how they stand (07.9).
+
+Changes are collected: a push goes out 2 s after the last change, and at most 10 s after the first. A push that fails is
+repeated with growing pauses. What the swarm holds is renewed when an engine starts, and every six hours from then on;
+what it has forgotten is pushed again, and told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from veery.client.config.account import NAMES, AccountDocuments
+from veery.client.config.documents import namespace_of
+from veery.client.config.pushing import Pushed, Pushing, PushRefused
+from veery.client.core import Core
+from veery.errors import NetworkError
+from veery.protocol.config import ConfigKind
+from veery.protocol.config.diff import Diff
+from veery.protocol.constants import (
+    CONFIG_DEBOUNCE_MAX_MS,
+    CONFIG_DEBOUNCE_MS,
+    CONFIG_RENEW_MS,
+    CONFIG_RETRY_MAX_MS,
+    CONFIG_RETRY_MS,
+    HOUR_MS,
+    SECOND_MS,
+    TTL_MAX_PRIVATE_MS,
+)
+from veery.protocol.storage_rpc import owner_signer
+from veery.store.config_dumps import ConfigRow
+from veery.store.tables import Tables
+
+log: Final = logging.getLogger(__name__)
+
+_POLLED: Final = "sync.polled_ms"  # setting: local time of the last poll that read everything, to the hour
+_KEPT_MAX: Final = 2_000  # items that are set aside, looked at for the status
+_NEVER: Final = 1 << 62  # a moment of local time that does not come
+
+
+class Sync:
+    """Synchronises the own account."""
+
+    def __init__(self, core: Core, account: AccountDocuments) -> None:
+        self._core = core
+        self._account = account
+        self._documents = account.documents
+        signer = owner_signer(core.own.raw, core.account.ed25519_secret)
+        self._kinds = {namespace_of(kind): kind for kind in account.documents.kinds}
+        self._pushing = Pushing(core, account.documents, lambda: signer)
+        self._failures = 0
+        self._retry_ms = 0  # local time before which a failed push is not repeated
+        self._error: str | None = None
+        self._refused: Mapping[str, str] = {}
+        self._renew_ms: int | None = None  # local time
+
+    async def run(self) -> None:
+        """Push and renew when it is due, until cancelled. Faults of the network only postpone."""
+        core = self._core
+        while not core.hub.closed:
+            version = core.hub.version
+            moment = await self._work_due()
+            pause_ms = max(0, min(moment - core.clock.now_ms(), HOUR_MS))
+            await core.wait_until(core.clock.monotonic() + pause_ms / SECOND_MS, core.hub.changed(version))
+
+    async def push(self) -> Pushed:
+        """Take in and push what was changed, now. Raises NetworkError.
+
+        Nothing is pushed before a restored account has merged what its swarm holds.
+        """
+        await self._take_in()
+        if not await self._core.read(lambda tables: _may_push(tables) and self._documents.is_pending(tables)):
+            return Pushed()
+        try:
+            pushed = await self._pushing.push()
+        except NetworkError as error:
+            self._failed(error)
+            raise
+        self._refused = {name: error.kind for name, error in pushed.refused.items()}
+        if pushed.waiting:
+            self._failed(PushRefused("the swarm has not confirmed what was stored", code=0))
+        else:
+            self._failures, self._error, self._retry_ms = 0, None, 0
+        return pushed
+
+    async def renew(self) -> tuple[str, ...]:
+        """Let what the swarm holds live on; gives the names of what it had forgotten. Raises NetworkError."""
+        lost = await self._pushing.renew()
+        times = self._core.times()
+        if lost:
+            names = [NAMES[each] for each in lost]
+            await self._core.write(lambda tables: self._account.tell(tables, "forgotten", times, documents=names))
+        return tuple(NAMES[each] for each in lost)
+
+    async def polled(self) -> None:
+        """A poll has read everything that a member of the own swarm holds."""
+        times = self._core.times()
+
+        def work(tables: Tables) -> None:
+            self._account.settled(tables, times)
+            last = tables.accounts.setting(_POLLED)
+            away_ms = 0 if last is None else times.local_ms - int(last)
+            if away_ms > TTL_MAX_PRIVATE_MS:
+                self._account.tell(tables, "away", times, since=int(last or 0), days=away_ms // (24 * HOUR_MS))
+            tables.accounts.set_setting(_POLLED, str(times.local_ms))
+
+        def is_due(tables: Tables) -> bool:
+            last = tables.accounts.setting(_POLLED)
+            return tables.accounts.get().restored or last is None or times.local_ms - int(last) >= HOUR_MS
+
+        if await self._core.read(is_due):
+            await self._core.write(work)
+
+    async def status(self) -> dict[str, Any]:
+        """How each document stands, as `veery sync status` shows it. All times are ms of local time."""
+        return await self._core.read(self._status)
+
+    # -- what is due -------------------------------------------------------------------------------------------
+
+    async def _work_due(self) -> int:
+        """Do what is due; gives the moment of local time when something is due next."""
+        await self._take_in()
+        now_ms = self._core.clock.now_ms()
+        try:
+            if self._renew_ms is None or now_ms >= self._renew_ms:
+                self._renew_ms = await self._first_renewal() if self._renew_ms is None else now_ms
+                if now_ms >= self._renew_ms:
+                    self._renew_ms = now_ms + CONFIG_RENEW_MS
+                    await self.renew()
+            due_ms = await self._core.read(self._push_due)
+            if due_ms <= self._core.clock.now_ms():
+                await self.push()
+                due_ms = await self._core.read(self._push_due)
+        except NetworkError as error:
+            log.info("The configuration waits: %s", error)
+            due_ms = self._retry_ms or now_ms + CONFIG_RETRY_MS
+        return min(due_ms, self._renew_ms or _NEVER)
+
+    async def _first_renewal(self) -> int:
+        """When the documents are to be renewed that an earlier engine has renewed."""
+        rows = await self._core.read(lambda tables: tables.configs.all(self._documents.account))
+        times = [row.renewed_ms or 0 for row in rows if row.seqno]
+        return min(times, default=self._core.clock.now_ms()) + CONFIG_RENEW_MS
+
+    def _push_due(self, tables: Tables) -> int:
+        rows = [row for row in tables.configs.all(self._documents.account) if row.pending]
+        if not rows or not _may_push(tables):
+            return _NEVER
+        dues = [
+            min((row.changed_last_ms or 0) + CONFIG_DEBOUNCE_MS, (row.changed_ms or 0) + CONFIG_DEBOUNCE_MAX_MS)
+            for row in rows
+            if self._kinds[row.namespace].name not in self._refused
+        ]
+        return max(min(dues, default=_NEVER), self._retry_ms)
+
+    async def _take_in(self) -> None:
+        core = self._core
+        if await core.read(lambda tables: tables.configs.any_marked() and _may_push(tables)):
+            times = core.times()
+            await core.write(lambda tables: self._account.take_in(tables, times))
+            self._refused = {}
+
+    def _failed(self, error: NetworkError) -> None:
+        pause_ms = min(CONFIG_RETRY_MS << min(self._failures, 16), CONFIG_RETRY_MAX_MS)
+        self._failures += 1
+        self._error = error.kind
+        self._retry_ms = self._core.clock.now_ms() + pause_ms
+
+    # -- how it stands -----------------------------------------------------------------------------------------
+
+    def _status(self, tables: Tables) -> dict[str, Any]:
+        rows = {row.namespace: row for row in tables.configs.all(self._documents.account)}
+        aside = self._set_aside(tables)
+        return {
+            "restored": tables.accounts.get().restored,
+            "unwritten": tables.configs.any_marked(),
+            "error": self._error,
+            "documents": [
+                self._document(tables, kind, rows.get(namespace_of(kind)), aside.get(namespace_of(kind), {}))
+                for kind in self._documents.kinds
+            ],
+        }
+
+    def _document(
+        self, tables: Tables, kind: ConfigKind, row: ConfigRow | None, aside: Mapping[str, int]
+    ) -> dict[str, Any]:
+        held = self._documents.document(tables, kind)
+        return {
+            "document": NAMES[kind.name],
+            "namespace": namespace_of(kind),
+            "seqno": held.seqno,
+            "state": "nothing" if held.seqno == 0 else held.phase.name.lower(),
+            "pending": held.needs_push,
+            "changes": leaves(held.message().diff) if held.needs_push else 0,
+            "bytes": len(held.message().raw),
+            "copies": len(held.current_hashes),
+            "obsolete": len(held.obsolete_hashes),
+            "incomplete": len(held.active_hashes - held.current_hashes),
+            "pushed": None if row is None else row.pushed_ms,
+            "merged": None if row is None else row.merged_ms,
+            "renewed": None if row is None else row.renewed_ms,
+            "forgotten": None if row is None else row.lost_ms,
+            "changes_lost": None if row is None else row.changes_lost_ms,
+            "refused": self._refused.get(kind.name),
+            "set_aside": dict(aside),
+        }
+
+    def _set_aside(self, tables: Tables) -> dict[int, Counter[str]]:
+        found: dict[int, Counter[str]] = {}
+        for each in tables.inbox.kept(_KEPT_MAX):
+            if each.account == self._documents.account:
+                found.setdefault(each.namespace, Counter())[each.reason] += 1
+        return found
+
+
+def leaves(diff: Diff) -> int:
+    """How many values a diff says to have changed."""
+    return sum(leaves(each) if isinstance(each, Mapping) else 1 for each in diff.values())
+
+
+def _may_push(tables: Tables) -> bool:
+    return not tables.accounts.get().restored
