@@ -9,7 +9,6 @@ import pytest
 from tests.unit.store.samples import CHEAP, NOW, PASSPHRASE, make_store, profile
 from veery.errors import StoreError, WrongKey
 from veery.runtime.faults import FileDenied
-from veery.store import tries
 from veery.store.database import Store, exists
 from veery.store.header import HEADER_NAME, rewrap, unlock_store
 from veery.store.keys import KeyFile, Passphrase
@@ -132,7 +131,7 @@ async def test_a_wipe_that_was_cut_short_is_completed(tmp_path: Path, monkeypatc
     def cut(*_: object) -> None:
         raise FileDenied("cut short")
 
-    monkeypatch.setattr(tries.shutil, "rmtree", cut)
+    monkeypatch.setattr("shutil.rmtree", cut)
     with pytest.raises(FileDenied):
         wipe(tmp_path)
     assert not (tmp_path / HEADER_NAME).exists()
