@@ -35,6 +35,7 @@ from veery.protocol.content import (
     UnsendRequest,
 )
 from veery.protocol.receive_rules import Dropped, DropReason, Known, check, conversation_of
+from veery.protocol.storage_rpc import Namespace
 from veery.store.inbox import FetchedItem, Undecoded
 
 UNKNOWN_KIND = "content.unknown"
@@ -73,17 +74,18 @@ def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem)
 
 
 def known(batch: Batch, arrival: Arrival) -> Known:
-    """What this device knows of the author, the conversation and the message.
-
-    No configuration message was merged yet, so that no message is older than one.
-    """
-    conversations = batch.tables.conversations
+    """What this device knows of the author, the conversation and the message, also by the configuration (02.5.2)."""
+    conversations, configs = batch.tables.conversations, batch.tables.configs
     author = conversations.get(arrival.sender.hex)
     conversation = conversations.get(arrival.conversation)
+    note_to_self = conversations.get(batch.own.hex)
     return Known(
         author_blocked=author is not None and author.blocked,
         conversation_exists=conversation is not None,
         contact_shown=conversation is not None and not conversation.hidden,
+        note_to_self_shown=note_to_self is not None and not note_to_self.hidden,
+        contacts_config_ms=configs.stored_ms(batch.own, Namespace.CONTACTS),
+        profile_config_ms=configs.stored_ms(batch.own, Namespace.USER_PROFILE),
         duplicate=batch.tables.messages.find(arrival.sender, arrival.timestamp_ms) is not None,
     )
 

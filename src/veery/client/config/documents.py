@@ -47,11 +47,13 @@ from veery.protocol.config import (
     Data,
     Merged,
     Opened,
+    Phase,
     Push,
     Sealer,
     batches,
 )
 from veery.protocol.config.batches import Slot
+from veery.protocol.config.message import Message
 from veery.secret import Secret
 from veery.store.config_dumps import ConfigRow
 from veery.store.inbox import FetchedItem, Undecoded
@@ -196,12 +198,14 @@ class Documents:
         row, held = self._load(tables, kind)
         refused = {name: each.kind for name, each in openings.items() if isinstance(each, ProtocolError)}
         valid = [(name, each) for name, each in openings.items() if not isinstance(each, ProtocolError)]
+        foreign = {name for name, each in valid if not _is_own(held, name, each)}
         merged = held.merge_opened(valid, times.network_ms)
         refused |= {name: error.kind for name, error in merged.refused.items()}
         if not merged.accepted:
             return refused
-        newest_ms = max(min(openings.stored_ms[name], times.network_ms) for name in merged.accepted)
-        row = replace(row, merged_ms=times.local_ms, stored_ms=max(newest_ms, row.stored_ms or 0))
+        stored = [min(openings.stored_ms[name], times.network_ms) for name in foreign & merged.accepted]
+        if stored:
+            row = replace(row, merged_ms=times.local_ms, stored_ms=max(*stored, row.stored_ms or 0))
         if merged.changes_lost:
             row = replace(row, changes_lost_ms=times.local_ms)
         if held.needs_push:
@@ -307,6 +311,13 @@ def _opened(held: ConfigObject, items: Sequence[FetchedItem]) -> Openings:
         except ProtocolError as error:
             found[item.hash] = error
     return Openings(found, {item.hash: item.timestamp_ms for item in items})
+
+
+def _is_own(held: ConfigObject, storage_hash: str, opened: Opened) -> bool:
+    """Whether something is what this device itself has stored: that is no news, and no time of another device's."""
+    if storage_hash in held.current_hashes or storage_hash in held.obsolete_hashes:
+        return True
+    return held.phase is not Phase.DIRTY and isinstance(opened, Message) and opened.hash == held.message().hash
 
 
 def _changed(row: ConfigRow, times: Times) -> ConfigRow:
