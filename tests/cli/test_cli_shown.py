@@ -63,13 +63,13 @@ def message(**changes: Any) -> dict[str, Any]:
 
 
 def test_an_incoming_message() -> None:
-    assert message_lines(message(), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…)", "    hello"]
-    assert message_lines(message(), {})[0] == "#7 2025-11-24 16:00 05a1a1…a1a1"
+    assert message_lines(message(), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…) [v1]", "    hello"]
+    assert message_lines(message(), {})[0] == "#7 2025-11-24 16:00 05a1a1…a1a1 [v1]"
 
 
 def test_an_own_message_tells_its_fate() -> None:
     own = message(direction="out", sender=BOB, state="stored", stored_on=5, swarm_size=7)
-    assert message_lines(own, NAMES)[0] == "#7 2025-11-24 16:00 you (stored on 5 of 7)"
+    assert message_lines(own, NAMES)[0] == "#7 2025-11-24 16:00 you (stored on 5 of 7) [v1]"
 
 
 def test_lines_of_a_message_stay_and_controls_do_not() -> None:
@@ -88,19 +88,19 @@ def test_what_belongs_to_a_message() -> None:
         NAMES,
     )
     assert lines == [
-        "#7 2025-11-24 16:00 Alice (05a1a1…) (disappears 2025-11-24 16:01)",
+        "#7 2025-11-24 16:00 Alice (05a1a1…) [v1] (disappears 2025-11-24 16:01)",
         "    > answers 05b2b2…b2b2, 2025-11-24 16:00",
         "    > [original message not found]",
         "    [a b.png, 2.0 KiB]",
         "    👍",
     ]
-    assert message_lines(message(deleted="everywhere"), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…) (deleted)"]
+    assert message_lines(message(deleted="everywhere"), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…) [v1] (deleted)"]
     assert message_lines(message(kind="timer_changed", text=""), NAMES)[1] == "    [timer changed]"
 
 
 def test_events() -> None:
     event = {"event": "message", **message(request=True)}
-    assert event_lines(event, NAMES) == ["2025-11-24 16:00 Alice (05a1a1…) (message request)", "    hello"]
+    assert event_lines(event, NAMES) == ["2025-11-24 16:00 Alice (05a1a1…) (message request) [v1]", "    hello"]
     failed = {"event": "state", "id": 7, "state": "failed", "reason": "network.clock"}
     assert event_lines(failed, NAMES) == ["message #7 failed: network.clock"]
     assert event_lines({"event": "state", "id": 7, "state": "sealed"}, NAMES) == []
@@ -150,6 +150,26 @@ def test_outbox_rows() -> None:
     assert outbox_row(control, NOW) == ("n9", "notice", "sealed", "3", "now", "")
     failed = {**control, "state": "failed", "next_attempt_at": None, "last_error": "network.store"}
     assert outbox_row(failed, NOW) == ("n9", "notice", "failed", "3", "", "network.store")
+
+
+def test_levels_and_what_is_shown_beside_them() -> None:
+    unconfirmed = message(direction="out", state="stored", stored_on=5, protocol="v2", mark="unconfirmed")
+    assert message_lines(unconfirmed, NAMES)[0].endswith("you (stored on 5) [v2] (keys not confirmed)")
+    waiting = message(direction="out", state="queued", reason="client.keys.waiting", protocol=None)
+    assert message_lines(waiting, NAMES)[0].endswith("you (waiting for keys)")
+    fallen = {"event": "level", "conversation": ALICE, "text": "It has dropped"}
+    assert event_lines(fallen, NAMES) == ["Alice (05a1a1…): It has dropped."]
+    held = {
+        "copy": 9,
+        "message": 4,
+        "role": "recipient",
+        "state": "waiting for keys",
+        "waiting_since": NOW,
+        "attempts": 0,
+        "next_attempt_at": NOW + 90_000,
+        "last_error": None,
+    }
+    assert outbox_row(held, NOW)[2] == "waiting for keys since 2025-11-24 16:00"
 
 
 def test_what_rides_on_a_message() -> None:

@@ -21,6 +21,11 @@ _REMOVE: Final = """\
 Remove a contact from this device, with all messages and everything you have settled. Nothing is sent; if the same
 person writes again, that is a message request."""
 
+_SECURITY: Final = """\
+Show how well messages to and from a contact are protected: at which level (v2 is forward secret and safe from quantum
+computers; v2-fallback and v1 are read by whoever gets a long-term key later), since when their keys are known, what
+their messages say of yours, and how the next message goes out. --require-v2 lets nothing weaker out to this contact."""
+
 
 def add(commands: Commands, summary: str) -> None:
     """Add the noun."""
@@ -58,6 +63,22 @@ def add(commands: Commands, summary: str) -> None:
         about=_REMOVE,
         example="veery contact remove 0512ab",
     )
-    for verb in (block, unblock, nickname, remove):
+    security = add_command(
+        verbs,
+        "security",
+        deferred("contact_security", "contact_security"),
+        summary="show how well a conversation is protected",
+        about=_SECURITY,
+        example="veery contact security 0512ab --require-v2",
+    )
+    for verb in (block, unblock, nickname, remove, security):
         verb.add_argument("conversation", metavar="ID", help="Account ID, or a contact's name or beginning of the ID")
     nickname.add_argument("nickname", metavar="NICKNAME", help="what to call them")
+    demand = security.add_mutually_exclusive_group()
+    demand.set_defaults(require_v2=None)
+    demand.add_argument(
+        "--require-v2", dest="require_v2", action="store_true", default=None, help="send nothing weaker"
+    )
+    demand.add_argument(
+        "--no-require-v2", dest="require_v2", action="store_false", default=None, help="send what their keys allow"
+    )

@@ -70,8 +70,12 @@ async def settle(session: Session) -> None:
         return
     with suppress(TimeoutError):
         async with asyncio.timeout(_SETTLE_S):
-            while any(copy["attempts"] == 0 for copy in await session.call("outbox")):  # noqa: ASYNC110 - see below
+            while any(_untried(copy) for copy in await session.call("outbox")):  # noqa: ASYNC110 - see below
                 await asyncio.sleep(_LOOK_S)  # control messages tell of no state that could be awaited
+
+
+def _untried(copy: dict[str, Any]) -> bool:
+    return copy["attempts"] == 0 and copy["waiting_since"] is None
 
 
 def opener(options: Namespace, console: Console) -> Opening:

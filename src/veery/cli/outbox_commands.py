@@ -49,6 +49,18 @@ def drop(options: Namespace, console: Console) -> int:
     return Exit.DONE
 
 
+def send_anyway(options: Namespace, console: Console) -> int:
+    """Send a message that waits for keys without them."""
+    sent = answer(options, console, "send_anyway", conversation=options.conversation, **_named(options.message))
+    if console.as_json:
+        console.record(sent)
+    else:
+        console.talk(f"{_title(sent)} goes out with long-term keys, this once.")
+        if options.conversation:
+            console.talk("So does what is written to this contact until their keys are seen again.")
+    return Exit.DONE
+
+
 def _named(typed: str) -> dict[str, int]:
     """What a person names as in 12, #12 or n7: a message, or a copy that no message shows."""
     found = _NAMED.fullmatch(typed.strip())

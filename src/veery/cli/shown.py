@@ -14,6 +14,11 @@ CONVERSATION_HEAD: Final = ("NAME", "UNREAD", "LAST", "ACCOUNT ID")
 REQUEST_HEAD: Final = ("NAME", "MESSAGES", "LAST", "ACCOUNT ID")
 OUTBOX_HEAD: Final = ("MESSAGE", "WHAT", "STATE", "TRIES", "NEXT", "LAST ERROR")
 ROLES: Final = {"recipient": "message", "sync": "copy for own devices", "control": "notice"}
+MARKS: Final = {
+    "unconfirmed": "keys not confirmed",
+    "switched_off": "this contact switched protection off",
+    "chosen": "long-term keys, as you chose",
+}
 PATH_HEAD: Final = ("STATE", "AGE", "FAILURES", "HOPS")
 NOTICE_MARK: Final = "n"  # before the number of a copy that no message shows
 _ME: Final = "you"
@@ -34,6 +39,7 @@ def message_lines(message: Json, names: Mapping[str, str]) -> list[str]:
     facts = [f"#{message['id']}", clock_time(int(message["sent_at"])), who]
     if own:
         facts.append(f"({state_words(message)})")
+    facts += level_words(message)
     if message.get("expires") is not None:
         facts.append(f"(disappears {clock_time(int(message['expires']))})")
     if message.get("deleted"):
@@ -72,6 +78,13 @@ def disappears_words(disappears: Json | None) -> str:
         return "does not disappear"
     when = "it was read" if disappears["mode"] == "after_read" else "it was sent"
     return f"disappears {duration(int(disappears['seconds']))} after {when}"
+
+
+def level_words(message: Json) -> list[str]:
+    """How well a message is protected, and what is shown beside it."""
+    mark = MARKS.get(str(message.get("mark")))
+    level = message.get("protocol")
+    return [*([f"[{level}]"] if level else []), *([f"({mark})"] if mark else [])]
 
 
 def body_lines(message: Json) -> list[str]:
@@ -119,7 +132,8 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
         who = _ME if event["direction"] == "out" else name_of(str(event["sender"]), names)
         request = " (message request)" if event.get("request") else ""
         place = "" if event["direction"] == "in" else f" to {name_of(str(event['conversation']), names)}"
-        head = f"{clock_time(int(event['sent_at']))} {who}{place}{request}"
+        level = "".join(f" {word}" for word in level_words(event)) if event["direction"] == "in" else ""
+        head = f"{clock_time(int(event['sent_at']))} {who}{place}{request}{level}"
         return [head, *body_lines(event)]
     if kind == "state" and event["state"] == "failed":
         return [f"message #{event['id']} {state_words(event)}"]
@@ -132,6 +146,8 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
         return [f"message #{event['id']} was deleted for everyone"]
     if kind == "outbox":
         return [f"notice {NOTICE_MARK}{event['copy']} failed: {event['reason']}"]
+    if kind in ("level", "security"):
+        return [f"{name_of(str(event['conversation']), names)}: {printable(str(event['text']))}."]
     if kind == "gap":
         return [f"events up to {event['seq']} were removed before they were read here"]
     return []
@@ -165,7 +181,10 @@ def outbox_row(copy: Json, now: int) -> tuple[str, ...]:
     due = copy["next_attempt_at"]
     wait = "" if due is None else "now" if due <= now else f"in {duration((due - now) / 1_000)}"
     what = ROLES.get(str(copy["role"]), str(copy["role"]))
-    return number, what, str(copy["state"]), str(copy["attempts"]), wait, str(copy["last_error"] or "")
+    state, since = str(copy["state"]), copy.get("waiting_since")
+    if since is not None:
+        state = f"{state} since {clock_time(int(since))}"
+    return number, what, state, str(copy["attempts"]), wait, str(copy["last_error"] or "")
 
 
 def path_row(path: Json) -> tuple[str, ...]:

@@ -86,13 +86,15 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def state_words(fields: Mapping[str, Any]) -> str:
-    """The fate of a message: queued, sealed, stored on 5 of 7, read, failed: reason."""
+    """The fate of a message: queued, waiting for keys, sealed, stored on 5 of 7, read, failed: reason."""
     state = str(fields.get("state") or "")
     stored_on, swarm_size = fields.get("stored_on"), fields.get("swarm_size")
     if state == "stored" and stored_on is not None:
         return f"stored on {stored_on} of {swarm_size}" if swarm_size else f"stored on {stored_on}"
     if state == "failed" and fields.get("reason"):
         return f"failed: {fields['reason']}"
+    if state == "queued" and fields.get("reason"):
+        return "waiting for keys"
     return state
 
 

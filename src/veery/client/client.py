@@ -29,6 +29,7 @@ from veery.client.fetching import Fetching
 from veery.client.housekeeping import Housekeeping
 from veery.client.hub import Hub
 from veery.client.levels.key_fetching import KeyFetching
+from veery.client.levels.service import Levels
 from veery.client.locking import Locking
 from veery.client.mailbox import own_mailbox
 from veery.client.notices import Notices
@@ -72,6 +73,7 @@ class Client:
         self._started = False
         self._expiring = expiring = Expiring(core)
         self._keys = KeyFetching(core)
+        self.levels = Levels(core, self._keys)
         self.pump = OutboxPump(core, Sealing(core, self._keys))
         self.typing = TypingIndicators(core)
         self.sending = Sending(core, self.typing.message_sent)

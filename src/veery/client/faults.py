@@ -51,6 +51,20 @@ class SendFailed(ClientError):
     default_remedy = "Run `veery doctor` to see where the road ends, then send the message again with `retry`"
 
 
+class NotWaiting(ClientError):
+    """A message that does not wait for keys cannot be sent without them."""
+
+    default_kind = "client.keys.not_waiting"
+    default_remedy = "`veery outbox` lists what waits, and for what"
+
+
+class WaitsForKeys(ClientError):
+    """A message stays in the outbox because the keys of its recipient are too old."""
+
+    default_kind = "client.keys.waiting"
+    default_retry = Retry.LATER
+
+
 class AlreadyStored(ClientError):
     """A message that lies in a swarm cannot be dropped."""
 

@@ -8,6 +8,7 @@ from typing import Final
 from veery.client import fates
 from veery.client.core import Core
 from veery.client.faults import no_copy
+from veery.store.held_copies import Held
 from veery.store.outbox import Copy, CopyState, NewCopy
 from veery.store.tables import Tables
 
@@ -18,7 +19,8 @@ _LISTED_MAX: Final = 1_000
 class WaitingCopy:
     """A copy that is not stored. id: of the copy; message: None for what no message shows (receipts, reactions, …).
 
-    role: recipient, sync or control; next_attempt_ms: local time; last_error: its kind, the reason if it failed.
+    role: recipient, sync or control; next_attempt_ms: local time; last_error: its kind, the reason if it failed. held:
+    why it waits for keys, None if it does not.
     """
 
     id: int
@@ -29,6 +31,7 @@ class WaitingCopy:
     attempts: int
     next_attempt_ms: int
     last_error: str | None
+    held: Held | None = None
 
     @property
     def sealed(self) -> bool:
@@ -49,7 +52,7 @@ class OutboxService:
 
     async def listed(self) -> tuple[WaitingCopy, ...]:
         """The copies that are not stored, the next one first and those that were given up last; at most a thousand."""
-        rows = await self._core.read(lambda tables: tables.outbox.listed(_LISTED_MAX))
+        rows, held = await self._core.read(lambda tables: (tables.outbox.listed(_LISTED_MAX), tables.held.all()))
         return tuple(
             WaitingCopy(
                 row.id,
@@ -60,6 +63,7 @@ class OutboxService:
                 row.attempts,
                 row.next_attempt_ms,
                 row.last_error,
+                held.get(row.id),
             )
             for row in rows
         )

@@ -13,7 +13,8 @@ from typing import Final
 from veery.client import fates
 from veery.client.contents import quote_of
 from veery.client.core import Core, Times
-from veery.client.faults import AlreadyStored, ClientClosed, SendFailed, TextRefused, no_message
+from veery.client.faults import AlreadyStored, ClientClosed, SendFailed, TextRefused, WaitsForKeys, no_message
+from veery.client.levels.notices import WAITING
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
 from veery.protocol.account import AccountId
@@ -60,7 +61,8 @@ class Sending:
     async def wait_stored(self, message: int) -> Message:
         """Wait until an own message lies in the recipient's swarm; gives it, with the number of nodes that hold it.
 
-        Raises SendFailed when it was given up, NotFound, and ClientClosed. Can be cancelled; nothing is lost then.
+        Raises SendFailed when it was given up, WaitsForKeys when it has to wait for keys, NotFound, and ClientClosed.
+        Can be cancelled; nothing is lost then.
         """
         hub = self._core.hub
         while not hub.closed:
@@ -70,6 +72,12 @@ class Sending:
                 return held
             if held.delivery.state is DeliveryState.FAILED:
                 raise SendFailed("the message could not be sent", kind=held.delivery.reason)
+            if held.delivery.reason == WAITING:
+                raise WaitsForKeys(
+                    f"message #{message} waits for keys of its recipient",
+                    remedy="Keep waiting, or send it with long-term keys this once: "
+                    f"`veery outbox send-anyway {message}`",
+                )
             await hub.changed(version)
         raise ClientClosed("the engine was closed before the message was stored")
 

@@ -13,7 +13,7 @@ from veery.protocol.content import ContentMalformed, DataMessage, ExpirationType
 from veery.protocol.content.body import mentions
 from veery.protocol.content.preview import is_kept
 from veery.store.conversations import Conversation
-from veery.store.message_values import Attachment, Deleted, Message, Reaction
+from veery.store.message_values import Attachment, Deleted, DeliveryState, Message, Reaction
 from veery.store.tables import Tables
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
         "sent_at": message.timestamp_ms,
         "received_at": message.received_ms,
         "hash": message.storage_hash,
-        "protocol": message.level,
+        "protocol": protocol_of(message),
         "attachments": [_attachment(each) for each in tables.attachments.of(message.id)],
         "expires": message.expiration.expires_ms,
         "direction": OUTGOING if message.outgoing else INCOMING,
@@ -56,6 +56,7 @@ def state_fields(message: Message, storage_hash: str | None) -> Json:
         "reason": delivery.reason,
         "stored_on": delivery.stored_on,
         "swarm_size": delivery.swarm_size,
+        "protocol": protocol_of(message),
         "hash": storage_hash,
     }
 
@@ -72,10 +73,17 @@ def message_view(tables: Tables, message: Message, *, request: bool = False) -> 
         "stored_on": delivery.stored_on,
         "swarm_size": delivery.swarm_size,
         "sync": delivery.sync.value,
+        "mark": tables.held.mark(message.id),
         "read": message.read,
         "deleted": None if message.deleted is Deleted.NO else message.deleted.name.lower(),
         "reactions": [_reaction(each) for each in reactions],
     }
+
+
+def protocol_of(message: Message) -> str | None:
+    """The level of a message: v2, v2-fallback or v1; None for an own one that is not sealed yet."""
+    queued = message.outgoing and message.delivery.state is DeliveryState.QUEUED
+    return None if queued else message.level
 
 
 def conversation_view(conversation: Conversation, own: str) -> Json:

@@ -66,10 +66,11 @@ class HeldCopies:
         )
         return 0 if row is None else int(row[0])
 
-    def choose(self, copy: int, now_ms: int) -> None:
+    def choose(self, copy: Copy, now_ms: int) -> None:
         """Let a copy that waits go out with long-term keys, now."""
-        self._db.execute("UPDATE held_copies SET chosen = 1 WHERE copy = ?", (copy,))
-        self._db.execute("UPDATE outbox SET next_attempt_ms = ? WHERE id = ?", (now_ms, copy))
+        self._db.execute("UPDATE held_copies SET chosen = 1 WHERE copy = ?", (copy.id,))
+        self._db.execute("UPDATE outbox SET next_attempt_ms = ? WHERE id = ?", (now_ms, copy.id))
+        self._set_reason(copy, None)
 
     def wake(self, destination: AccountId, now_ms: int) -> int:
         """Look at every copy for an account again, from now on (local time, ms); gives how many wait."""

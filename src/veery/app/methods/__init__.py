@@ -20,6 +20,7 @@ from veery.app.methods import (
     own_account,
     own_settings,
     road,
+    security,
     storage,
 )
 from veery.app.methods.parameters import Method, NoSuchMethod, ParametersWrong, Stream, find_conversation
@@ -78,6 +79,9 @@ METHODS: Final[Mapping[str, Method]] = {
         outbox.outbox,
         outbox.retry,
         outbox.drop,
+        outbox.send_anyway,
+        security.contact_security,
+        security.require_v2,
         locking.lock_after,
         locking.set_lock_after,
         storage.search,
@@ -97,7 +101,9 @@ STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (events.
 
 HELLO: Final = own_account.hello.__name__
 # Not made twice by being made again: a session repeats these when the process that it asked has ended.
-REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - {"send", "drop", "delete", "forget", "disappear", "screenshot"})
+REPEATABLE: Final = frozenset(
+    {*METHODS, *STREAMS} - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"}
+)
 # They wait for something outside: a process that ends does not wait for them.
 LASTING: Final = frozenset({"wait_stored", "fetch", "path", *STREAMS})
 # Streams of numbered events, which go on after the last number.

@@ -7,7 +7,7 @@ from typing import Final
 
 from veery.app.methods.parameters import Json, Params, conversation_of, find_conversation, flag_of, number_of, text_of
 from veery.client.client import Client
-from veery.client.views import conversation_view
+from veery.client.views import conversation_view, protocol_of
 from veery.store.message_values import Message, Position
 
 PAGE_MAX: Final = 100  # a page of the largest messages must fit into a line of the socket
@@ -38,7 +38,8 @@ async def sent_fields(client: Client, message: Message) -> Json:
         "state": delivery.state.value,
         "stored_on": delivery.stored_on,
         "swarm_size": delivery.swarm_size,
-        "protocol": message.level,
+        "protocol": protocol_of(message),
+        "mark": await client.read(lambda tables: tables.held.mark(message.id)),
         "sent_at": message.timestamp_ms,
     }
 
@@ -56,6 +57,7 @@ async def messages(client: Client, params: Params) -> Json:
         held = await client.sending.get(number_of(params, "before"))
         before = Position(held.timestamp_ms, held.id)
     limit = max(1, min(number_of(params, "limit", 50), PAGE_MAX))
+    client.levels.opened(conversation)
     return await client.conversations.shown(conversation, limit, before=before)
 
 
