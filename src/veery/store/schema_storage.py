@@ -3,7 +3,8 @@
 Search. The index `search` holds no text of its own: it looks into the view `searchable`, and triggers keep it up to
 date with whatever happens to `messages`, so that a message that is deleted, blanked or has disappeared is gone from
 the index in the same transaction. `messages.words` is the text made ready for the index (`search_words`); NULL where
-that is the body itself. `place` lets a search in one conversation skip the others.
+that is the body itself. `place` lets a search in one conversation, or in some months, skip the others: it holds the
+conversation's key and T in periods of 30 days.
 
 Blobs. A file beside the database belongs to everything that names it. `attachments.file` is counted by triggers; what
 else refers to a file calls `Blobs.refer` and `release`. A file whose count is 0 is removed after the commit, and at
@@ -26,8 +27,9 @@ _WORDS: Final = "ALTER TABLE messages ADD COLUMN words TEXT;"
 
 _SEARCH: Final = """
 CREATE VIEW searchable AS
-    SELECT id, coalesce(words, body) AS words, 'c' || conversation AS place FROM messages
-    WHERE coalesce(words, body) <> '';
+    SELECT id, coalesce(words, body) AS words,
+        'c' || conversation || ' p' || (timestamp_ms / 2592000000) AS place
+    FROM messages WHERE coalesce(words, body) <> '';
 CREATE VIRTUAL TABLE search USING fts5 (
     words, place, content = 'searchable', content_rowid = 'id', columnsize = 0,
     tokenize = "unicode61 remove_diacritics 2 categories 'L* M* N* Co'"
@@ -37,24 +39,28 @@ INSERT INTO search (rowid, words, place) SELECT id, words, place FROM searchable
 CREATE TRIGGER search_insert AFTER INSERT ON messages WHEN coalesce(NEW.words, NEW.body) <> ''
     BEGIN
         INSERT INTO search (rowid, words, place)
-            VALUES (NEW.id, coalesce(NEW.words, NEW.body), 'c' || NEW.conversation);
+            VALUES (NEW.id, coalesce(NEW.words, NEW.body),
+                'c' || NEW.conversation || ' p' || (NEW.timestamp_ms / 2592000000));
     END;
-CREATE TRIGGER search_blank BEFORE UPDATE OF body, words, conversation ON messages
+CREATE TRIGGER search_blank BEFORE UPDATE OF body, words, conversation, timestamp_ms ON messages
     WHEN coalesce(OLD.words, OLD.body) <> ''
     BEGIN
         INSERT INTO search (search, rowid, words, place)
-            VALUES ('delete', OLD.id, coalesce(OLD.words, OLD.body), 'c' || OLD.conversation);
+            VALUES ('delete', OLD.id, coalesce(OLD.words, OLD.body),
+                'c' || OLD.conversation || ' p' || (OLD.timestamp_ms / 2592000000));
     END;
-CREATE TRIGGER search_change AFTER UPDATE OF body, words, conversation ON messages
+CREATE TRIGGER search_change AFTER UPDATE OF body, words, conversation, timestamp_ms ON messages
     WHEN coalesce(NEW.words, NEW.body) <> ''
     BEGIN
         INSERT INTO search (rowid, words, place)
-            VALUES (NEW.id, coalesce(NEW.words, NEW.body), 'c' || NEW.conversation);
+            VALUES (NEW.id, coalesce(NEW.words, NEW.body),
+                'c' || NEW.conversation || ' p' || (NEW.timestamp_ms / 2592000000));
     END;
 CREATE TRIGGER search_delete AFTER DELETE ON messages WHEN coalesce(OLD.words, OLD.body) <> ''
     BEGIN
         INSERT INTO search (search, rowid, words, place)
-            VALUES ('delete', OLD.id, coalesce(OLD.words, OLD.body), 'c' || OLD.conversation);
+            VALUES ('delete', OLD.id, coalesce(OLD.words, OLD.body),
+                'c' || OLD.conversation || ' p' || (OLD.timestamp_ms / 2592000000));
     END;
 """
 

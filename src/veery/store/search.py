@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from veery.errors import Rejected
+from veery.protocol.constants import DAY_MS
 from veery.store.message_values import Message
 from veery.store.messages import SELECT, message_of
 from veery.store.search_words import match_expression
 from veery.store.sql import INTEGER_MAX, Connection, clamp, one
 
 WITH_FILE: Final = "file"  # the kind of messages of any kind that carry one
+PERIOD_MS: Final = 30 * DAY_MS  # as in `place`, see `schema_storage`
+_PERIODS_MAX: Final = 120  # of one search: ten years
 _PHRASES_MAX: Final = 32
 _CHARACTERS_MAX: Final = 1_000
 
@@ -57,17 +60,33 @@ class Searching:
 
     def page(self, search: Search, limit: int, now_ms: int) -> tuple[Message, ...]:
         """At most `limit` messages, newest first; none that has disappeared by `now_ms` (local). Raises SearchWrong."""
-        words = _words(search.phrases)
+        expression = f"words : ({_words(search.phrases)})"
         if search.conversation is not None:
             row = one(self._db, "SELECT key FROM conversations WHERE id = ?", (search.conversation,))
             if row is None:
                 return ()
-            words = f'words : ({words}) AND place : "c{int(row[0])}"'
-        else:
-            words = f"words : ({words})"
-        sql, parameters = _conditions(search, words, now_ms)
+            expression += f' AND place : "c{int(row[0])}"'
+        if (periods := self._periods(search)) is not None:
+            expression += f" AND place : ({periods})"
+        sql, parameters = _conditions(search, expression, now_ms)
         rows = self._db.execute(f"{_FROM} WHERE {sql} ORDER BY search.rowid DESC LIMIT ?", (*parameters, limit))
         return tuple(message_of(row) for row in rows)
+
+    def _periods(self, search: Search) -> str | None:
+        """The periods of `place` that a span of time touches; None where they would not narrow the search."""
+        if not _is_limited(search):
+            return None
+        row = one(
+            self._db,
+            "SELECT min((SELECT min(timestamp_ms) FROM messages WHERE conversation = key)),"
+            " max((SELECT max(timestamp_ms) FROM messages WHERE conversation = key)) FROM conversations",
+        )
+        oldest, newest = row if row is not None and row[0] is not None else (0, 0)
+        first = max(oldest, search.since_ms) // PERIOD_MS
+        last = min(newest, search.until_ms) // PERIOD_MS
+        if last - first >= _PERIODS_MAX:
+            return None
+        return " OR ".join(f'"p{period}"' for period in range(first, max(first, last) + 1))
 
     def check(self) -> None:
         """Compare the index with the messages. Raises DatabaseCorrupt where they differ."""
@@ -83,10 +102,14 @@ def _words(phrases: Sequence[str]) -> str:
     return found
 
 
+def _is_limited(search: Search) -> bool:
+    return search.since_ms > 0 or search.until_ms < INTEGER_MAX
+
+
 def _conditions(search: Search, words: str, now_ms: int) -> tuple[str, tuple[int | str, ...]]:
     conditions = ["search MATCH ?", "search.rowid < ?", "(expires_ms IS NULL OR expires_ms > ?)"]
     parameters: list[int | str] = [words, clamp(search.before), now_ms]
-    if search.since_ms > 0 or search.until_ms < INTEGER_MAX:
+    if _is_limited(search):
         conditions.append("timestamp_ms BETWEEN ? AND ?")
         parameters += [clamp(search.since_ms), clamp(search.until_ms)]
     if search.kind == WITH_FILE:

@@ -8,6 +8,7 @@ than the local file: the message, its text, and what it says about the file stay
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,16 +33,9 @@ _FILES: Final = (
     " JOIN conversations AS c ON c.key = m.conversation WHERE a.file IS NOT NULL AND a.state = 'stored'"
 )
 AGES_MS: Final = (30 * DAY_MS, 365 * DAY_MS)  # up to a month, up to a year, older
-_AGE: Final = (
-    f"CASE WHEN m.received_ms > ?1 - {AGES_MS[0]} THEN 0 WHEN m.received_ms > ?1 - {AGES_MS[1]} THEN 1 ELSE 2 END"
-)
-_MESSAGE_SHARES: Final = (
-    f"SELECT c.id, m.kind, {_AGE}, count(*), sum(length(m.content) + octet_length(m.body)), 0"  # noqa: S608 - constants
-    " FROM messages AS m JOIN conversations AS c ON c.key = m.conversation GROUP BY m.conversation, 2, 3"
-)
-_FILE_SHARES: Final = (
-    f"SELECT c.id, {_KIND}, {_AGE}, count(*), sum(b.size), sum(CASE WHEN {_FITS} THEN b.size ELSE 0 END)"
-    f"{_FILES} GROUP BY m.conversation, 2, 3"
+_MESSAGE_SIZES: Final = "SELECT conversation, kind, received_ms, length(content) + octet_length(body), 0 FROM messages"
+_FILE_SIZES: Final = (
+    f"SELECT m.conversation, {_KIND}, m.received_ms, b.size, CASE WHEN {_FITS} THEN b.size ELSE 0 END{_FILES}"
 )
 
 
@@ -156,8 +150,9 @@ class Trimming:
 
     def shares(self, now_ms: int) -> tuple[Share, ...]:
         """What takes space: messages, then local files, by conversation, kind and age. Walks all messages."""
-        messages = self._db.execute(_MESSAGE_SHARES, (now_ms,)).fetchall()
-        return tuple(map(_share, (*messages, *self._db.execute(_FILE_SHARES, (now_ms,)))))
+        names = dict(self._db.execute("SELECT key, id FROM conversations").fetchall())
+        messages = _summed(self._db.execute(_MESSAGE_SIZES), names, now_ms)
+        return (*messages, *_summed(self._db.execute(_FILE_SIZES, (now_ms,)), names, now_ms))
 
     def _key(self, conversation: str) -> int:
         row = one(self._db, "SELECT key FROM conversations WHERE id = ?", (conversation,))
@@ -166,6 +161,15 @@ class Trimming:
         return int(row[0])
 
 
-def _share(row: Row) -> Share:
-    conversation, kind, age, count, size, freed = row
-    return Share(conversation, kind, age, count, size or 0, freed)
+def _summed(rows: Iterable[Row], names: Mapping[int, str], now_ms: int) -> Iterator[Share]:
+    """Sums by conversation, kind and age. Not by the database: it would sort all rows in memory to group them."""
+    sums: dict[tuple[int, str, int], list[int]] = {}
+    month, year = (now_ms - age for age in AGES_MS)
+    for conversation, kind, received_ms, size, freed in rows:
+        age = 0 if received_ms > month else 1 if received_ms > year else 2
+        held = sums.setdefault((conversation, kind, age), [0, 0, 0])
+        held[0] += 1
+        held[1] += size
+        held[2] += freed
+    for (conversation, kind, age), (count, total, freed) in sorted(sums.items()):
+        yield Share(names[conversation], kind, age, count, total, freed)

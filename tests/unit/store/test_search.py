@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.store.samples import ALICE, BOB, NOW, received, sent, with_conversation
+from veery.protocol.constants import DAY_MS
 from veery.store.message_values import Deleted, Expiration, NewAttachment
-from veery.store.search import WITH_FILE, Search, SearchWrong
+from veery.store.search import PERIOD_MS, WITH_FILE, Search, SearchWrong
 from veery.store.search_words import index_words, match_expression
 from veery.store.tables import Tables
 
@@ -126,7 +127,22 @@ def test_filters(tables: Tables) -> None:
     assert found(tables, "tea", since_ms=NOW + 2, until_ms=NOW + 3) == ["tea is gone", "tea with bob"]
     assert found(tables, "tea", kind="call") == ["tea call"]
     assert found(tables, "tea", kind=WITH_FILE) == ["tea picture"]
-    assert found(tables, "c1") == []  # the places of messages are no words
+    for place in ("c1", f"p{NOW // PERIOD_MS}"):
+        assert found(tables, place) == []  # the places of messages are no words
+
+
+def test_spans_of_time_are_exact_over_years(tables: Tables) -> None:
+    with_conversation(tables, ALICE)
+    times = [NOW - number * 17 * DAY_MS - number for number in range(300)]
+    for at in times:
+        tables.messages.insert(received(at, f"tea {at}"))
+    for since, until in ((NOW - 40 * DAY_MS, NOW), (NOW - 4_000 * DAY_MS, NOW - 700 * DAY_MS), (0, NOW - 730 * DAY_MS)):
+        expected = [at for at in reversed(times) if since <= at <= until]
+        assert found(tables, "tea", since_ms=since, until_ms=until, limit=500) == [f"tea {at}" for at in expected]
+    assert found(tables, "tea", since_ms=times[9], until_ms=times[9]) == [f"tea {times[9]}"]
+    assert found(tables, "tea", since_ms=NOW + 1) == []
+    assert found(tables, "tea", until_ms=times[-1] - 1) == []
+    tables.search.check()
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(tables: Tables) -> None:
