@@ -8,7 +8,6 @@ from typing import Any
 
 from tests.conversations.engines import Device, account_of
 from tests.unit.client.mail import deliver, sealed
-from veery.client.apply_data import GROUP_UPDATE
 from veery.client.applying import UNKNOWN_KIND
 from veery.client.arrivals import Batch
 from veery.client.mailbox import Handler, own_mailbox
@@ -44,7 +43,7 @@ async def test_a_kind_that_nobody_knows_waits_for_a_build_that_does(bob: Device)
     assert [each.id for each in await kept(bob)] == [item.id]
     now = bob.clock.now_ms()
     later = replace(mailbox, handlers={0: reading_as(bob, sealed(CAROL, bob, DataMessage(body="read"), now))})
-    assert await bob.client.rereading.reread(later, reasons={GROUP_UPDATE}) == 0
+    assert await bob.client.rereading.reread(later, reasons={UNKNOWN_VERSION}) == 0
     assert await bob.client.rereading.reread(later) == 1
     assert await kept(bob) == ()
     assert await bob.texts(CAROL.account_id.hex) == ["read"]
