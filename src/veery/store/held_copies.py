@@ -13,7 +13,7 @@ from veery.policy.level import Level
 from veery.protocol.account import AccountId
 from veery.store.message_values import DeliveryState
 from veery.store.messages import Messages
-from veery.store.outbox import Copy
+from veery.store.outbox import Copy, Outbox
 from veery.store.sql import Connection, clamp, one
 
 
@@ -29,11 +29,12 @@ class Held:
 class HeldCopies:
     """Copies that wait, and what is known of levels."""
 
-    __slots__ = ("_db", "_messages")
+    __slots__ = ("_db", "_messages", "_outbox")
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
         self._messages = Messages(connection)
+        self._outbox = Outbox(connection)
 
     def hold(self, copy: Copy, reason: str, now_ms: int, next_ms: int) -> bool:
         """Let a copy wait until it is looked at again (local time, ms); tells whether it did not wait before."""
@@ -66,11 +67,11 @@ class HeldCopies:
         )
         return 0 if row is None else int(row[0])
 
-    def choose(self, copy: Copy, now_ms: int) -> None:
-        """Let a copy that waits go out with long-term keys, now."""
-        self._db.execute("UPDATE held_copies SET chosen = 1 WHERE copy = ?", (copy.id,))
-        self._db.execute("UPDATE outbox SET next_attempt_ms = ? WHERE id = ?", (now_ms, copy.id))
-        self._set_reason(copy, None)
+    def choose(self, copy: int, now_ms: int) -> None:
+        """Let a copy that waits go out with long-term keys, now. Raises NoCopy."""
+        self._db.execute("UPDATE held_copies SET chosen = 1 WHERE copy = ?", (copy,))
+        self._db.execute("UPDATE outbox SET next_attempt_ms = ? WHERE id = ?", (now_ms, copy))
+        self._set_reason(self._outbox.need(copy), None)
 
     def wake(self, destination: AccountId, now_ms: int) -> int:
         """Look at every copy for an account again, from now on (local time, ms); gives how many wait."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from veery.policy.record_exchange import OwnEchoes
+from veery.protocol.constants import RECORD_ECHO_KEPT_MS
 from veery.protocol.devices import account_record
 from veery.protocol.devices.account_record import AccountRecord
 from veery.protocol.devices.keys import HybridKeys, HybridPublic
@@ -36,16 +37,15 @@ def opening_keys(tables: Tables) -> Callable[[], Sequence[HybridKeys]]:
     return lambda: [key.keys for key in keys]
 
 
-def own_echoes(tables: Tables) -> OwnEchoes:
-    """The records that were published for this account. A device that is not alone may not know all of them."""
-    group = tables.devices.group()
-    alone = group is None or group.members <= 1
-    return tables.own_echoes.get(whole=alone and not tables.accounts.get().restored)
+def own_echoes(tables: Tables, network_ms: int) -> OwnEchoes:
+    """The records that were published for this account. network_ms: network time.
 
-
-def note_published(tables: Tables, record: AccountRecord, network_ms: int) -> None:
-    """Remember a record, or a withdrawal, that this device published, or found published under a key of this account.
-
-    network_ms: network time. Its echo is what contacts send back, and a contact is sent it.
+    They are all of them when no other device publishes; after a restore, once what an earlier device has published can
+    no longer be in use.
     """
-    tables.own_echoes.save(tables.own_echoes.get(whole=True).after_publishing(record, network_ms))
+    group = tables.devices.group()
+    alone = group is not None and group.registered and len(group.rows) == 1
+    echoes = tables.own_echoes.get(whole=alone)
+    since_ms = echoes.since_ms
+    settled = since_ms is not None and network_ms - since_ms > RECORD_ECHO_KEPT_MS
+    return echoes if settled or not tables.accounts.get().restored else replace(echoes, whole=False)

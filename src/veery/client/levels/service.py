@@ -104,7 +104,7 @@ class Levels:
             copy = find(tables)
             if not _may_choose(tables.held.get(copy.id)):
                 raise NotWaiting("this does not wait for the keys of a contact")
-            tables.held.choose(copy, now_ms)
+            tables.held.choose(copy.id, now_ms)
             return copy.destination.hex
 
         conversation = await self._core.write(choose)
