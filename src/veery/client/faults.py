@@ -23,6 +23,13 @@ class TimerRefused(ClientError):
     default_kind = "client.timer"
 
 
+class QuoteRefused(ClientError):
+    """A notice or a deleted message cannot be answered."""
+
+    default_kind = "client.quote"
+    default_remedy = "Answer a message that somebody wrote"
+
+
 class UnsendRefused(ClientError):
     """A message that cannot be deleted for everyone."""
 

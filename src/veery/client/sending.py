@@ -13,15 +13,16 @@ from typing import Final
 from veery.client import fates
 from veery.client.contents import quote_of
 from veery.client.core import Core, Times
-from veery.client.faults import AlreadyStored, ClientClosed, SendFailed, TextRefused, WaitsForKeys, no_message
+from veery.client.faults import AlreadyStored, ClientClosed, QuoteRefused, SendFailed, TextRefused, WaitsForKeys, no_message
+from veery.client.groups.standing import GROUP_PREFIX, check_writable
 from veery.client.levels.notices import WAITING
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
 from veery.protocol.account import AccountId
-from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS
+from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS, PREFIX_GROUP
 from veery.protocol.content import DataMessage, Quote
 from veery.store.conversations import CONTACT, Conversation
-from veery.store.message_values import DeliveryState, Message
+from veery.store.message_values import Deleted, DeliveryState, Message
 from veery.store.outbox import CopyState
 from veery.store.tables import Tables
 
@@ -45,13 +46,13 @@ class Sending:
         self._sent = sent
 
     async def send_text(self, to: AccountId | str, text: str, *, quote: int | None = None) -> int:
-        """Write a text to a person, or to oneself; gives its message id.
+        """Write a text to a person, to a group, or to oneself; gives its message id.
 
-        to: Account ID. quote: id of a message of the same conversation. The message is on the disk when this returns,
+        to: Account ID, or id of a group. quote: id of a message of the same conversation. The message is on the disk when this returns,
         and will be stored in the recipient's swarm as soon as there is a road.
-        Raises AccountIdWrong, TextRefused, ContactBlocked, NotFound (the quoted message) and StoreError.
+        Raises AccountIdWrong, TextRefused, ContactBlocked, NotFound and QuoteRefused (the quoted message), StoreError.
         """
-        recipient = to if isinstance(to, AccountId) else AccountId.parse_user(to)
+        recipient = to if isinstance(to, AccountId) else _recipient(to)
         draft = _Text(self._core.own, recipient, checked_text(text), quote, self._core.times())
         message = await self._core.write(lambda tables: _queue_text(tables, draft))
         self._core.outbox_changed.set()
@@ -130,7 +131,16 @@ def checked_text(text: str) -> str:
     return text
 
 
+def _recipient(typed: str) -> AccountId:
+    """A person, or a group. Raises AccountIdWrong."""
+    if typed.strip().startswith(GROUP_PREFIX):
+        return AccountId.from_hex(typed.strip())
+    return AccountId.parse_user(typed)
+
+
 def _queue_text(tables: Tables, draft: _Text) -> int:
+    if draft.recipient.prefix == PREFIX_GROUP:
+        check_writable(tables, draft.recipient)
     conversation = tables.conversations.ensure(draft.recipient.hex, CONTACT, draft.times.local_ms)
     data = DataMessage(body=draft.body, quote=_quote(tables, conversation, draft.quoted))
     return write_message(tables, conversation, draft.own, Draft(data, TEXT, draft.body), draft.times)
@@ -142,6 +152,8 @@ def _quote(tables: Tables, conversation: Conversation, quoted: int | None) -> Qu
     held = tables.messages.get(quoted)
     if held is None or held.conversation != conversation.id:
         raise no_message(quoted)
+    if held.kind != TEXT or held.deleted is not Deleted.NO:
+        raise QuoteRefused("there is nothing left to answer")
     return quote_of(held)
 
 
