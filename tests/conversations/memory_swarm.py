@@ -19,6 +19,7 @@ from veery.network.road import MemberAnswer, PathView, RoadStatus
 from veery.protocol.crypto import ed25519_from_seed, ed25519_public_to_x25519
 from veery.protocol.storage_rpc import (
     Delete,
+    DeleteAll,
     Expire,
     ExpireResult,
     HashesResult,
@@ -29,10 +30,13 @@ from veery.protocol.storage_rpc import (
     Retrieve,
     RetrieveAnswer,
     RetrieveWindow,
+    RevokeResult,
+    RevokeSubaccount,
     RpcError,
     Store,
     StoredMessage,
     StoreResult,
+    UnrevokeSubaccount,
     check_request,
     encode_body,
     message_hash,
@@ -40,6 +44,7 @@ from veery.protocol.storage_rpc import (
     sign_result,
     write_call,
 )
+from veery.protocol.storage_rpc.namespaces import is_public_outbox
 from veery.protocol.storage_rpc.requests import Recursive, Simple
 from veery.protocol.swarm.nodes import ServiceNode
 from veery.runtime.clock import Clock
@@ -96,6 +101,7 @@ class MemorySwarm:
 
     def __init__(self, clock: Clock, members: int = 5) -> None:
         self.clock = clock
+        self.revoked: dict[bytes, set[bytes]] = {}  # tokens, by account
         self.members: list[Member] = []
         self.held_by: dict[str, set[bytes]] = {}  # every member that ever stored a hash
         self._made = 0
@@ -143,7 +149,8 @@ class MemorySwarm:
         """What a member answers to the JSON of a request: code, and JSON value or text."""
         try:
             request = parse_request(body)
-            check_request(request, self.clock.now_ms())
+            revoked = self.revoked.get(getattr(request, "account", b""), set())
+            check_request(request, self.clock.now_ms(), revoked=revoked)
             answer = self._answer(member, request, repeats)
         except RpcError as error:
             return error.code, error.body
@@ -156,7 +163,7 @@ class MemorySwarm:
                 return {"version": [2, 12, 0], "timestamp": now, "t": now, "hf": [19, 4]}
             case Retrieve():
                 return self._retrieve(member, request, repeats).body()
-            case Store() | Delete() | Expire():
+            case Store() | Delete() | DeleteAll() | Expire() | RevokeSubaccount() | UnrevokeSubaccount():
                 results = {each.key: self._do(each, request, at=member) for each in self.members}
                 name = _name(request)
                 return RecursiveAnswer(results, hash=name, t=now, hf=(19, 4)).body()
@@ -179,6 +186,15 @@ class MemorySwarm:
                 return sign_result(request, HashesResult("deleted", self._delete(member, request)), member.secret)
             case Expire():
                 return sign_result(request, self._expire(member, request), member.secret)
+            case DeleteAll(namespace=int(namespace)):
+                gone = tuple(sorted(member.stored.pop((request.account, namespace), {})))
+                return sign_result(request, HashesResult("deleted", gone), member.secret)
+            case RevokeSubaccount():
+                self.revoked.setdefault(request.account, set()).update(request.tokens)
+                return sign_result(request, RevokeResult(), member.secret)
+            case UnrevokeSubaccount():
+                self.revoked.setdefault(request.account, set()).difference_update(request.tokens)
+                return sign_result(request, RevokeResult(len(request.tokens)), member.secret)
         raise RpcError(400, "invalid request: no such method here")
 
     def _keep(self, member: Member, request: Store) -> bool:
@@ -187,6 +203,8 @@ class MemorySwarm:
         self.held_by.setdefault(name, set()).add(member.key)
         if name in messages:
             return False
+        if is_public_outbox(request.namespace):
+            messages.clear()  # it holds a single message
         messages[name] = StoredMessage(name, request.timestamp, request.expiry, request.data)
         return True
 
@@ -258,7 +276,11 @@ class MemoryRoad:
             raise NoAnswer("the member does not answer", retry=retry)
         self.calls.append(tuple(request.method for request in requests))
         self.requests += requests
-        found = [self.swarm.answer(asked, write_call(each), repeats=fate is Fate.REPEATS) for each in requests]
+        found = []
+        for each in requests:
+            found.append(self.swarm.answer(asked, write_call(each), repeats=fate is Fate.REPEATS))
+            if ordered and found[-1][0] != 200:
+                break
         if fate is Fate.KILLED_AFTER:
             raise Killed
         if fate is Fate.ANSWER_LOST:

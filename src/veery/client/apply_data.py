@@ -7,6 +7,7 @@ from typing import Final
 
 from veery.client.approval import Change, tell
 from veery.client.arrivals import Arrival, Batch
+from veery.client.groups.invitations import apply_letter
 from veery.client.keeping import keep
 from veery.client.reacting import change_reaction
 from veery.client.timers import TIMER_NOTICE, adopt, show_notice
@@ -18,14 +19,14 @@ from veery.protocol.content.profile import change as profile_change
 from veery.secret import Secret
 from veery.store.inbox import Undecoded
 
-GROUP_UPDATE: Final = "content.group_update"  # kept until somebody handles invitations to groups
-
 
 def apply_data(batch: Batch, arrival: Arrival, data: DataMessage) -> Undecoded | None:
     """Apply a data message that the receive rules passed."""
     if data.group_update_message is not None:
-        return Undecoded(GROUP_UPDATE)
-    if data.reaction is not None:
+        unread = apply_letter(batch, arrival, data)
+        if unread is not None:
+            return unread
+    elif data.reaction is not None:
         _react(batch, arrival, data.reaction)
     elif data.is_timer_update:
         _change_timer(batch, arrival)

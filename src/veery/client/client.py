@@ -26,6 +26,8 @@ from veery.client.doctor import Doctor
 from veery.client.events import Events
 from veery.client.expiring import Expiring
 from veery.client.fetching import Fetching
+from veery.client.groups.service import Groups
+from veery.client.groups.synced import adopt
 from veery.client.housekeeping import Housekeeping
 from veery.client.hub import Hub
 from veery.client.levels.key_fetching import KeyFetching
@@ -82,6 +84,8 @@ class Client:
         mailbox = own_mailbox(core.account, self.documents.documents.handlers())
         self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened, self.sync.polled)
         self.rereading = Rereading(core, expiring)
+        self.groups = Groups(core, expiring, self.rereading)
+        self.documents.on_groups.append(adopt)
         self.conversations = Conversations(core, expiring)
         self.reacting = Reacting(core)
         self.deleting = Deleting(core)
@@ -142,6 +146,7 @@ class Client:
         self._started = True
         self._background.start("outbox", self.pump.run)
         self._background.start("polling", self.receiving.run)
+        self._background.start("groups", self.groups.run)
         self._background.start("keys of contacts", self._keys.run)
         self._background.start("sync", self.sync.run)
         self._background.start("housekeeping", self.housekeeping.run)

@@ -82,9 +82,13 @@ class Fetching:
         if len(answers) != len(namespaces):
             raise PeerRefused("a member of the swarm leaves out a part of the poll", code=_OK)
         return [
-            _read(namespace, answer, account, cursors[namespace] if answer.member.ed25519 == member else None)
+            self.read(namespace, answer, cursors[namespace] if answer.member.ed25519 == member else None)
             for namespace, answer in zip(namespaces, answers, strict=True)
         ]
+
+    def read(self, namespace: int, answer: MemberAnswer, cursor: str | None) -> Answered:
+        """What a member gave for one namespace. Raises PeerRefused, AnswerMalformed."""
+        return read_part(namespace, answer, self.mailbox.account, cursor)
 
     async def record(self, answer: Answered, horizon: Horizon) -> tuple[Reading, Recorded]:
         """Keep what is new of an answer, move the cursor, and do what follows from it."""
@@ -118,7 +122,7 @@ class Fetching:
         return reading, recorded
 
 
-def _read(namespace: int, answer: MemberAnswer, account: AccountId, cursor: str | None) -> Answered:
+def read_part(namespace: int, answer: MemberAnswer, account: AccountId, cursor: str | None) -> Answered:
     """Read an answer to a retrieve. Raises PeerRefused, AnswerMalformed.
 
     An item under a hash that is not its own is left out: marking that hash as seen would hide the real message.

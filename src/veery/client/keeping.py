@@ -58,7 +58,7 @@ def keep(
         tables.messages.delete((message.id,))  # it has disappeared before it was fetched
         return None
     _tell(batch, held)
-    if not arrival.own:
+    if not arrival.own and arrival.conversation == arrival.sender.hex:  # groups have one level only
         note_level(tables, arrival.sender, level_of(held.level), held.id, batch.times.local_ms)
     return held
 

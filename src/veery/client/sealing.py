@@ -1,6 +1,7 @@
 """Sealing a copy of the outbox: the bytes that its swarm will hold, made once, at the level of the recipient.
 
-Who seals is told by whom the copy is for: `levels.copies` for people and for the own devices.
+Who seals is told by whom the copy is for: `levels.copies` for people and for the own devices, `groups.sealing`
+for groups.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from veery.client.core import Core
+from veery.client.groups.sealing import seal_copy
 from veery.client.levels.copies import CopySealing
 from veery.client.levels.key_fetching import KeyFetching
 from veery.client.levels.outcomes import Dropped, SealedCopy, Waits
-from veery.protocol import message_v1
 from veery.protocol.constants import PREFIX_USER
 from veery.store.outbox import Copy
 
@@ -37,11 +38,4 @@ class Sealing:
             return await self._copies.to_own(copy)
         if copy.destination.prefix == PREFIX_USER:
             return await self._copies.to_contact(copy)
-        data = message_v1.seal(
-            copy.content,
-            sender_ed25519_secret=self._core.account.ed25519_secret,
-            recipient=copy.destination.raw,
-            timestamp_ms=copy.timestamp_ms,
-            random=self._core.random.random_bytes,
-        )
-        return SealedCopy(data, V1)
+        return await seal_copy(self._core, copy)

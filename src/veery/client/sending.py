@@ -13,7 +13,15 @@ from typing import Final
 from veery.client import fates
 from veery.client.contents import quote_of
 from veery.client.core import Core, Times
-from veery.client.faults import AlreadyStored, ClientClosed, QuoteRefused, SendFailed, TextRefused, WaitsForKeys, no_message
+from veery.client.faults import (
+    AlreadyStored,
+    ClientClosed,
+    QuoteRefused,
+    SendFailed,
+    TextRefused,
+    WaitsForKeys,
+    no_message,
+)
 from veery.client.groups.standing import GROUP_PREFIX, check_writable
 from veery.client.levels.notices import WAITING
 from veery.client.views import TEXT
@@ -41,9 +49,10 @@ class _Text:
 class Sending:
     """Sends messages of one account. sent: called with the conversation of each message that was written."""
 
-    def __init__(self, core: Core, sent: Callable[[str], None]) -> None:
+    def __init__(self, core: Core, sent: Callable[[str], None], previews: Previews) -> None:
         self._core = core
         self._sent = sent
+        self.previews = previews
 
     async def send_text(self, to: AccountId | str, text: str, *, quote: int | None = None) -> int:
         """Write a text to a person, to a group, or to oneself; gives its message id.

@@ -6,6 +6,7 @@ from typing import Final
 
 from veery.client.core import Core
 from veery.client.fates import Storing
+from veery.client.groups.sealing import store_signer
 from veery.client.swarm_answers import SwarmResult, swarm_result
 from veery.errors import NetworkError, PeerRefused, Retry, Unreachable
 from veery.network.signed_calls import call_signed
@@ -42,8 +43,9 @@ async def store_copy(core: Core, copy: Copy, sealed: bytes, member: ServiceNode)
     def request(now_ms: int) -> Store:
         return Store(account, copy.namespace, sealed, now_ms, now_ms + copy.ttl_ms)
 
+    sign = await store_signer(core, copy.destination)
     (answer,) = await call_signed(
-        core.road, account, lambda now_ms: [request(now_ms)], member=member.ed25519, ordered=True
+        core.road, account, lambda now_ms: [sign(request(now_ms))], member=member.ed25519, ordered=True
     )
     if answer.status != _OK:
         kind = _FOR_GOOD if answer.status in _CODES_FOR_GOOD else None

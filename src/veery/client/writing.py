@@ -14,6 +14,7 @@ from veery.client.approval import approve_by_message
 from veery.client.contents import Outgoing, outgoing
 from veery.client.core import Times
 from veery.client.faults import ContactBlocked
+from veery.client.groups.standing import GROUP_PREFIX, check_writable
 from veery.client.views import TEXT
 from veery.errors import ClientError
 from veery.protocol.account import AccountId
@@ -72,6 +73,8 @@ def write_change(tables: Tables, conversation: Conversation, own: AccountId, dra
 
 def approved_timestamp(tables: Tables, conversation: Conversation, own: AccountId, times: Times) -> int:
     """The T of a visible message, which accepts whom it is written to. Raises ContactBlocked."""
+    if conversation.id.startswith(GROUP_PREFIX):
+        check_writable(tables, AccountId.from_hex(conversation.id))
     if conversation.blocked:
         raise ContactBlocked("the contact is blocked")
     return approve_by_message(tables, conversation, own, times)

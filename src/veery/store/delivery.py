@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from veery.protocol.storage_rpc import Namespace
 from veery.store.inbox import Inbox
 from veery.store.message_values import Delivery, DeliveryState, Message, NewMessage, SyncState
 from veery.store.messages import Messages
@@ -63,7 +64,8 @@ class Deliveries:
         """
         copy = self._outbox.seal(id_, sealed, sealed_hash, level)
         message = self._message(copy)
-        if copy.role is CopyRole.SYNC and copy.sealed_hash is not None:
+        ours = copy.role is CopyRole.SYNC or copy.namespace == Namespace.GROUP_MESSAGES  # this device fetches them
+        if ours and copy.sealed_hash is not None:
             self._inbox.mark_seen(copy.sealed_hash, seen_until_ms)
             if message is not None:
                 self._messages.set_storage(message.id, copy.sealed_hash, message.server_expiry_ms)

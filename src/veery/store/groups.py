@@ -11,6 +11,7 @@ from typing import Final
 
 from veery.errors import StoreError
 from veery.protocol.account import AccountId
+from veery.runtime.sqlite import SqlValue
 from veery.secret import Secret
 from veery.store.sql import Connection, Row, account, clamp, one
 
@@ -62,7 +63,9 @@ _COLUMNS: Final = (
     " cleared_s, media_cleared_s, renewed_ms, polled_ms"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM groups"  # noqa: S608 - names of the schema
-_SAVE: Final = f"INSERT OR REPLACE INTO groups ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"  # noqa: S608 - as above
+_NAMES: Final = tuple(name.strip() for name in _COLUMNS.split(","))
+_INSERT: Final = f"INSERT INTO groups ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608
+_UPDATE: Final = f"UPDATE groups SET {', '.join(f'{name} = ?' for name in _NAMES[1:])} WHERE id = ?"  # noqa: S608
 
 
 class Groups:
@@ -91,27 +94,10 @@ class Groups:
 
     def save(self, row: GroupRow) -> None:
         """Write a group, new or not."""
-        self._db.execute(
-            _SAVE,
-            (
-                row.id.raw,
-                row.name,
-                _bytes(row.seed),
-                _bytes(row.auth_data),
-                clamp(row.removed),
-                int(row.invited),
-                None if row.inviter is None else row.inviter.raw,
-                int(row.responding),
-                clamp(row.joined_s),
-                _bytes(row.keys),
-                row.pending,
-                " ".join(row.letters),
-                clamp(row.cleared_s),
-                clamp(row.media_cleared_s),
-                row.renewed_ms,
-                row.polled_ms,
-            ),
-        )
+        id_, *rest = _values(row)
+        # Two statements: in triggers, an INSERT OR IGNORE does not ignore what an upsert outside of it would do.
+        if not self._db.execute(_UPDATE, (*rest, id_)).rowcount:
+            self._db.execute(_INSERT, (id_, *rest))
 
     def update(self, group: AccountId, change: Callable[[GroupRow], GroupRow]) -> GroupRow:
         """Read, change and write one group; gives what was written. Raises NoGroup."""
@@ -158,6 +144,27 @@ class Groups:
             (group.hex, clamp(until_ms)),
         )
         return tuple(int(row[0]) for row in rows)
+
+
+def _values(row: GroupRow) -> tuple[SqlValue, ...]:
+    return (
+        row.id.raw,
+        row.name,
+        _bytes(row.seed),
+        _bytes(row.auth_data),
+        clamp(row.removed),
+        int(row.invited),
+        None if row.inviter is None else row.inviter.raw,
+        int(row.responding),
+        clamp(row.joined_s),
+        _bytes(row.keys),
+        row.pending,
+        " ".join(row.letters),
+        clamp(row.cleared_s),
+        clamp(row.media_cleared_s),
+        row.renewed_ms,
+        row.polled_ms,
+    )
 
 
 def _bytes(secret: Secret | None) -> bytes | None:

@@ -28,4 +28,12 @@ CREATE TABLE group_seen (
     group_id BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX group_seen_by_group ON group_seen (group_id);
+CREATE TRIGGER config_group_made AFTER INSERT ON groups
+    BEGIN INSERT OR IGNORE INTO config_marks VALUES ('contact', lower(hex(NEW.id))); END;
+CREATE TRIGGER config_group_gone AFTER DELETE ON groups
+    BEGIN INSERT OR IGNORE INTO config_marks VALUES ('contact', lower(hex(OLD.id))); END;
+CREATE TRIGGER config_group_changed AFTER UPDATE OF name, seed, auth_data, removed, invited, joined_s ON groups
+    WHEN OLD.name IS NOT NEW.name OR OLD.seed IS NOT NEW.seed OR OLD.auth_data IS NOT NEW.auth_data
+        OR OLD.removed IS NOT NEW.removed OR OLD.invited IS NOT NEW.invited OR OLD.joined_s IS NOT NEW.joined_s
+    BEGIN INSERT OR IGNORE INTO config_marks VALUES ('contact', lower(hex(NEW.id))); END;
 """

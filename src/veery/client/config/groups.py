@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from veery.client.arrivals import Batch
 from veery.client.config.differences import muted_until_ms, muting_of, tell_changes
+from veery.client.groups.synced import with_rights
 from veery.protocol.account import AccountId
 from veery.protocol.config import Data, user_groups
 from veery.store.sql import clamp
@@ -20,6 +21,7 @@ from veery.store.tables import Tables
 def with_groups(data: Data, tables: Tables, ids: Iterable[AccountId]) -> Data:
     """The document with what is settled for some groups that stand in it."""
     for group_id in ids:
+        data = with_rights(data, tables, group_id)
         held, entry = tables.conversations.get(group_id.hex), user_groups.find(data, group_id)
         if held is None or entry is None:
             continue
