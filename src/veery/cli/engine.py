@@ -62,9 +62,9 @@ def ask_engine(options: Namespace, console: Console, questions: Questions) -> li
 
 
 async def settle(session: Session) -> None:
-    """Give what a change has put into the outbox one try before an engine of our own ends; at most some seconds.
+    """Give what was put into the outbox, and what own devices share, one try before an engine of our own ends.
 
-    What is not stored then goes on the next time. An engine that runs anyway needs no waiting.
+    This takes some seconds at most; what is not stored then goes on the next time. An engine that runs needs no wait.
     """
     if not isinstance(session, OwnSession):
         return
@@ -72,6 +72,7 @@ async def settle(session: Session) -> None:
         async with asyncio.timeout(_SETTLE_S):
             while any(_untried(copy) for copy in await session.call("outbox")):  # noqa: ASYNC110 - see below
                 await asyncio.sleep(_LOOK_S)  # control messages tell of no state that could be awaited
+            await session.call("sync_flush")
 
 
 def _untried(copy: dict[str, Any]) -> bool:

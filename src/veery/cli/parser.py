@@ -42,6 +42,7 @@ GROUPS: Final = (
             ("profile", "change your name, and what protects your files"),
             ("settings", "say what others are told, and who may write"),
             ("status", "show how the account stands"),
+            ("sync", "see what your devices share, and bring it up to date"),
             ("storage", "see what takes space, and make room"),
             ("backup", "write, check and restore backups"),
             ("transfer", "move a profile to another device"),

@@ -22,6 +22,7 @@ from veery.app.methods import (
     road,
     security,
     storage,
+    sync,
 )
 from veery.app.methods.parameters import Method, NoSuchMethod, ParametersWrong, Stream, find_conversation
 
@@ -91,6 +92,9 @@ METHODS: Final[Mapping[str, Method]] = {
         storage.trim_rules,
         storage.set_trim_rule,
         storage.remove_trim_rule,
+        sync.sync_status,
+        sync.sync_now,
+        sync.sync_flush,
         road.path,
         events.events,
         events.ack,
@@ -105,6 +109,6 @@ REPEATABLE: Final = frozenset(
     {*METHODS, *STREAMS} - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"}
 )
 # They wait for something outside: a process that ends does not wait for them.
-LASTING: Final = frozenset({"wait_stored", "fetch", "path", *STREAMS})
+LASTING: Final = frozenset({"wait_stored", "fetch", "sync_now", "sync_flush", "path", *STREAMS})
 # Streams of numbered events, which go on after the last number.
 CURSOR: Final = frozenset({"follow"})

@@ -50,6 +50,7 @@ class Sync:
         signer = owner_signer(core.own.raw, core.account.ed25519_secret)
         self._kinds = {namespace_of(kind): kind for kind in account.documents.kinds}
         self._pushing = Pushing(core, account.documents, lambda: signer)
+        self._opened_ms = core.clock.now_ms()
         self._failures = 0
         self._retry_ms = 0  # local time before which a failed push is not repeated
         self._error: str | None = None
@@ -84,6 +85,20 @@ class Sync:
         else:
             self._failures, self._error, self._retry_ms = 0, None, 0
         return pushed
+
+    async def flush(self) -> bool:
+        """Push what was changed since this engine was opened, before it ends; tells whether nothing of it waits.
+
+        Faults of the network are no errors here: it goes on the next time.
+        """
+        await self._take_in()
+        if await self._core.read(self._is_flushed):
+            return True
+        try:
+            return not (await self.push()).waiting
+        except NetworkError as error:
+            log.info("The configuration waits: %s", error)
+            return False
 
     async def renew(self) -> tuple[str, ...]:
         """Let what the swarm holds live on; gives the names of what it had forgotten. Raises NetworkError."""
@@ -143,6 +158,10 @@ class Sync:
         rows = await self._core.read(lambda tables: tables.configs.all(self._documents.account))
         times = [row.renewed_ms or 0 for row in rows if row.seqno]
         return min(times, default=self._core.clock.now_ms()) + CONFIG_RENEW_MS
+
+    def _is_flushed(self, tables: Tables) -> bool:
+        rows = tables.configs.all(self._documents.account)
+        return not any(row.pending and (row.changed_last_ms or 0) >= self._opened_ms for row in rows)
 
     def _push_due(self, tables: Tables) -> int:
         rows = [row for row in tables.configs.all(self._documents.account) if row.pending]

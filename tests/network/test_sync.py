@@ -1,0 +1,100 @@
+"""Two devices of one account over real nodes: what is settled on one appears on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from veery.client import profile as profiles
+from veery.client.client import Client
+from veery.lab.network import LabNetwork
+from veery.protocol.account import Account
+from veery.runtime.randomness import random_bytes
+from veery.store.conversations import Conversation
+from veery.store.keys import KeyFile
+from veery.store.tables import Tables
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]
+T = TypeVar("T")
+PATIENCE_S = 60
+
+
+async def until(client: Client, look: Callable[[Tables], T | None]) -> T:
+    """What a look into the store finds, as soon as it finds something."""
+    hub = client._core.hub
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            version = hub.version
+            found = await client.read(look)
+            if found is not None:
+                return found
+            await hub.changed(version)
+
+
+def with_(id_: str, wanted: Callable[[Conversation], bool]) -> Callable[[Tables], Conversation | None]:
+    def look(tables: Tables) -> Conversation | None:
+        held = tables.conversations.get(id_)
+        return held if held is not None and wanted(held) else None
+
+    return look
+
+
+def said(id_: str, text: str) -> Callable[[Tables], bool | None]:
+    def look(tables: Tables) -> bool | None:
+        return any(message.body == text for message in tables.messages.page(id_, 100)) or None
+
+    return look
+
+
+async def test_two_devices_agree(tmp_path: Path) -> None:
+    alice, bob = Account.create(random_bytes), Account.create(random_bytes)
+    async with LabNetwork(tmp_path / "lab", 7) as lab, AsyncExitStack() as stack:
+        network = lab.network_file.read_text()
+
+        async def device(name: str, account: Account, *, restored: bool = False) -> Client:
+            key = KeyFile(tmp_path / f"{name}.key")
+            if restored:
+                made = await profiles.restore(tmp_path / name, account.words(), "typed", network, key)
+            else:
+                made = await profiles.create(tmp_path / name, account, name, network, key)
+            client = await Client.open(made)
+            stack.push_async_callback(client.close)
+            client.start()
+            return client
+
+        first, friend = await device("first", alice), await device("friend", bob)
+        own, other = alice.account_id.hex, bob.account_id.hex
+        await first.profile.set_name("Alice of the hills")
+        await first.sending.send_text(other, "shall we walk?")
+        await first.conversations.set_nickname(other, "Bobby")
+        await first.conversations.pin(other)
+        await until(friend, said(own, "shall we walk?"))
+        await friend.sending.send_text(own, "gladly")
+        await until(first, said(other, "gladly"))
+        await first.conversations.mark_read(other)
+        await until(first, lambda tables: True if not pending(tables, alice) else None)
+
+        # A device that knows nothing but the recovery words: it finds everything, and what was read is read.
+        second = await device("second", alice, restored=True)
+        held = await until(second, with_(other, lambda row: row.last_read_ms > 0))
+        assert (held.nickname, held.approved, held.priority) == ("Bobby", True, 1)
+        await until(second, said(other, "gladly"))
+        assert (await second.conversations.get(other)).unread == 0
+        assert (await second.profile.get()).name == "Alice of the hills"
+        assert not (await second.profile.get()).restored
+
+        # And it writes as well.
+        await second.requests.block(other)
+        await second.conversations.unpin(other)
+        held = await until(first, with_(other, lambda row: row.blocked and row.priority == 0))
+        assert held.nickname == "Bobby"
+        assert {each["state"] for each in (await second.sync.status())["documents"]} <= {"clean", "nothing"}
+
+
+def pending(tables: Tables, account: Account) -> bool:
+    return tables.configs.any_marked() or any(row.pending for row in tables.configs.all(account.account_id))
