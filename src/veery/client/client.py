@@ -22,6 +22,8 @@ from veery.client.config.sync import Sync
 from veery.client.conversations import Conversations
 from veery.client.core import Core
 from veery.client.deleting import Deleting
+from veery.client.devices.keeper import DeviceKeeper
+from veery.client.devices.service import DevicesService
 from veery.client.doctor import Doctor
 from veery.client.events import Events
 from veery.client.expiring import Expiring
@@ -37,6 +39,7 @@ from veery.client.mailbox import own_mailbox
 from veery.client.notices import Notices
 from veery.client.outbox import OutboxService
 from veery.client.outbox_pump import OutboxPump
+from veery.client.previews import Previews
 from veery.client.profile import Profile
 from veery.client.profile_service import ProfileService
 from veery.client.reacting import Reacting
@@ -68,7 +71,7 @@ T = TypeVar("T")
 class Client:
     """One account on one device. Make one with `open`."""
 
-    def __init__(self, core: Core, *, owns_road: bool) -> None:
+    def __init__(self, core: Core, *, owns_road: bool, proxy: Proxy | None = None) -> None:
         self._core = core
         self._owns_road = owns_road
         self._background = Background(core.clock)
@@ -78,14 +81,16 @@ class Client:
         self.levels = Levels(core, self._keys)
         self.pump = OutboxPump(core, Sealing(core, self._keys))
         self.typing = TypingIndicators(core)
-        self.sending = Sending(core, self.typing.message_sent)
+        self.sending = Sending(core, self.typing.message_sent, Previews(core, proxy))
         self.documents = AccountDocuments(core)
         self.sync = Sync(core, self.documents)
         mailbox = own_mailbox(core.account, self.documents.documents.handlers())
-        self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened, self.sync.polled)
+        self._device = DeviceKeeper(core)
+        self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened, self._settled)
         self.rereading = Rereading(core, expiring)
         self.groups = Groups(core, expiring, self.rereading)
         self.documents.on_groups.append(adopt)
+        self.devices = DevicesService(core, self._device, self.receiving, self.rereading, mailbox)
         self.conversations = Conversations(core, expiring)
         self.reacting = Reacting(core)
         self.deleting = Deleting(core)
@@ -147,6 +152,7 @@ class Client:
         self._background.start("outbox", self.pump.run)
         self._background.start("polling", self.receiving.run)
         self._background.start("groups", self.groups.run)
+        self._background.start("devices", self.devices.run)
         self._background.start("keys of contacts", self._keys.run)
         self._background.start("sync", self.sync.run)
         self._background.start("housekeeping", self.housekeeping.run)
@@ -157,6 +163,11 @@ class Client:
         """There is a way to the network again."""
         await self.pump.road_opened()
         await self._expiring.shorten_pending()
+
+    async def _settled(self) -> None:
+        """All was read that a member of the own swarm holds."""
+        await self._device.polled()
+        await self.sync.polled()
 
     async def close(self) -> None:
         """End the background work, the streams of events, the road if it is the own one, and close the store.
@@ -198,16 +209,15 @@ class Opening:
             await self._client.close()
 
 
-async def _opened(
-    profile: Profile, road: Road | None, proxy: Proxy | None, clock: Clock, random: Randomness
-) -> Client:
+async def _opened(profile: Profile, road: Road | None, proxy: Proxy | None, clock: Clock, random: Randomness) -> Client:
     store = await profile.open_store()
     try:
         row = await store.read(lambda tables: tables.accounts.get())
         used = road or await _onion_road(store, row.network, proxy, clock, random)
         core = Core(store, Account.from_seed(row.seed.reveal()), used, clock, random, Hub())
-        client = Client(core, owns_road=road is None)
+        client = Client(core, owns_road=road is None, proxy=proxy)
         await client.storage.begin()
+        await client.devices.begin()
         return client
     except BaseException:
         await store.close()

@@ -24,11 +24,12 @@ from veery.client.faults import (
 )
 from veery.client.groups.standing import GROUP_PREFIX, check_writable
 from veery.client.levels.notices import WAITING
+from veery.client.previews import Previews
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
 from veery.protocol.account import AccountId
 from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS, PREFIX_GROUP
-from veery.protocol.content import DataMessage, Quote
+from veery.protocol.content import DataMessage, Preview, Quote
 from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import Deleted, DeliveryState, Message
 from veery.store.outbox import CopyState
@@ -43,6 +44,7 @@ class _Text:
     recipient: AccountId
     body: str = field(repr=False)
     quoted: int | None
+    preview: Preview | None
     times: Times
 
 
@@ -62,7 +64,9 @@ class Sending:
         Raises AccountIdWrong, TextRefused, ContactBlocked, NotFound and QuoteRefused (the quoted message), StoreError.
         """
         recipient = to if isinstance(to, AccountId) else _recipient(to)
-        draft = _Text(self._core.own, recipient, checked_text(text), quote, self._core.times())
+        body = checked_text(text)
+        preview = await self.previews.make(body)
+        draft = _Text(self._core.own, recipient, body, quote, preview, self._core.times())
         message = await self._core.write(lambda tables: _queue_text(tables, draft))
         self._core.outbox_changed.set()
         self._sent(recipient.hex)
@@ -151,7 +155,8 @@ def _queue_text(tables: Tables, draft: _Text) -> int:
     if draft.recipient.prefix == PREFIX_GROUP:
         check_writable(tables, draft.recipient)
     conversation = tables.conversations.ensure(draft.recipient.hex, CONTACT, draft.times.local_ms)
-    data = DataMessage(body=draft.body, quote=_quote(tables, conversation, draft.quoted))
+    previews = () if draft.preview is None else (draft.preview,)
+    data = DataMessage(body=draft.body, quote=_quote(tables, conversation, draft.quoted), preview=previews)
     return write_message(tables, conversation, draft.own, Draft(data, TEXT, draft.body), draft.times)
 
 

@@ -29,8 +29,13 @@ def is_kept(preview: Preview, body: str) -> bool:
     """Whether a received preview is shown: it has a title or an image, and its URL occurs as a link in the body."""
     if not preview.title and preview.image is None:
         return False
-    links = (match.group() for match in _LINK.finditer(body))
-    return any(link.startswith(preview.url) and not link[len(preview.url) :].strip(_AFTER_LINK) for link in links)
+    found = (match.group() for match in _LINK.finditer(body))
+    return any(link.startswith(preview.url) and not link[len(preview.url) :].strip(_AFTER_LINK) for link in found)
+
+
+def links(body: str) -> tuple[str, ...]:
+    """The links of a body in order, without the punctuation that follows them."""
+    return tuple(match.group().rstrip(_AFTER_LINK) for match in _LINK.finditer(body))
 
 
 def may_be_made(url: str) -> bool:
