@@ -9,7 +9,9 @@ import pytest
 
 from tests.conversations.engines import Device
 from tests.conversations.group_devices import exchange, group_of, people, said, statuses
-from tests.conversations.memory_swarm import MemorySwarm
+from tests.conversations.memory_swarm import Fate, MemorySwarm, calm
+from veery.client.groups.faults import GroupClosed, GroupRefused, NotAdmin
+from veery.errors import NetworkError
 from veery.runtime.clock import ManualClock
 
 
@@ -50,3 +52,173 @@ async def test_a_group_is_made_joined_and_talks(three: list[Device]) -> None:
         assert sorted(await said(each, group)) == sorted(f"from {other.name}" for other in three)
     (listed,) = [each for each in await bob.client.conversations.list() if each.id == group]
     assert (listed.kind, listed.title) == ("group", "Walkers")
+
+
+async def test_a_removed_member_reads_nothing_more(three: list[Device], swarm: MemorySwarm) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    await alice.client.sending.send_text(group, "before")
+    await exchange(*three)
+    await alice.client.groups.remove(group, [bob.id])
+    # Bob has not heard of it: what he sends is refused by the swarm.
+    message = await bob.client.sending.send_text(group, "I am still here")
+    await bob.client.pump.run_due()
+    await alice.client.sending.send_text(group, "after")
+    await exchange(*three)
+    assert await said(carol, group) == ["before", "after"]
+    assert bob.id not in await statuses(carol, group)
+    shown = await bob.client.groups.show(group)
+    assert (shown["state"], shown["name"]) == ("kicked", "Walkers")
+    assert await said(bob, group) == []
+    assert await bob.read(lambda tables: tables.messages.get(message)) is None
+    with pytest.raises(GroupClosed, match="removed"):
+        await bob.client.sending.send_text(group, "hello?")
+
+
+async def test_what_a_removed_member_wrote_goes_with_it(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    await bob.client.sending.send_text(group, "of bob")
+    await carol.client.sending.send_text(group, "of carol")
+    await exchange(*three)
+    assert sorted(await said(carol, group)) == ["of bob", "of carol"]
+    await alice.client.groups.remove(group, [bob.id], messages=True)
+    await exchange(*three)
+    for each in (alice, carol):
+        assert [text for text in await said(each, group) if text] == ["of carol"]
+
+
+async def test_who_was_removed_can_be_invited_again_and_sees_what_was_said(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    await alice.client.sending.send_text(group, "first")
+    await exchange(*three)
+    await alice.client.groups.remove(group, [bob.id])
+    await exchange(*three)
+    await alice.client.sending.send_text(group, "without bob")
+    await exchange(*three)
+    assert await alice.client.groups.invite(group, [bob.id], history=True) == {bob.id: "invite_sent"}
+    await exchange(*three, rounds=1)
+    assert (await bob.client.groups.show(group))["state"] == "invited"
+    await bob.client.groups.accept(group)
+    await exchange(*three)
+    assert (await statuses(alice, group))[bob.id] == "invite_accepted"
+    assert await said(bob, group) == ["first", "without bob"]
+
+
+async def test_a_newcomer_without_history_sees_only_what_follows(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(alice, bob)
+    await alice.client.sending.send_text(group, "of old")
+    await exchange(alice, bob)
+    await alice.client.groups.invite(group, [carol.id])
+    await exchange(*three, rounds=1)
+    await carol.client.groups.accept(group)
+    await exchange(*three)
+    await bob.client.sending.send_text(group, "of now")
+    await exchange(*three)
+    assert await said(carol, group) == ["of now"]
+
+
+async def test_a_promoted_member_renames_and_removes(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    assert await alice.client.groups.promote(group, bob.id) == "promotion_sent"
+    await exchange(*three)
+    assert (await statuses(carol, group))[bob.id] == "promotion_accepted"
+    await bob.client.groups.rename(group, "Runners")
+    await exchange(*three)
+    for each in three:
+        assert (await each.client.groups.show(group))["name"] == "Runners"
+        assert (await each.client.conversations.get(group)).title == "Runners"
+    await bob.client.groups.remove(group, [carol.id])
+    await exchange(*three)
+    assert carol.id not in await statuses(alice, group)
+    with pytest.raises(GroupRefused, match="admin cannot be removed"):
+        await alice.client.groups.remove(group, [bob.id])
+
+
+async def test_leaving(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    await bob.client.groups.leave(group)
+    assert await bob.client.groups.list() == []
+    await exchange(*three)
+    assert bob.id not in await statuses(carol, group)
+    with pytest.raises(GroupRefused, match="last admin"):
+        await alice.client.groups.leave(group)
+    notices = [each.body for each in await carol.messages(group) if each.kind == "group_update"]
+    assert "left the group" in notices
+
+
+async def test_destroying(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    await bob.client.sending.send_text(group, "soon gone")
+    await exchange(*three)
+    with pytest.raises(NotAdmin):
+        await bob.client.groups.destroy(group)
+    await alice.client.groups.destroy(group)
+    await exchange(*three)
+    for each in (bob, carol):
+        assert (await each.client.groups.show(group))["state"] == "destroyed"
+        assert await said(each, group) == []
+    assert await alice.client.groups.list() == []
+
+
+async def test_declining(three: list[Device]) -> None:
+    alice, bob, _ = three
+    group = await alice.client.groups.create("Walkers", [bob.id])
+    await exchange(alice, bob, rounds=1)
+    await bob.client.groups.decline(group)
+    assert await bob.client.groups.list() == []
+    await exchange(alice, bob)
+    assert (await statuses(alice, group))[bob.id] == "invite_sent"
+    assert await alice.client.groups.resend(group, bob.id) == "invite_sent"
+    await exchange(alice, bob, rounds=1)
+    assert (await bob.client.groups.show(group))["state"] == "invited"
+
+
+async def test_an_invitation_that_cannot_be_sent_says_so(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await alice.client.groups.create("Walkers")
+    fates = iter([Fate.ARRIVES, Fate.LOST, Fate.ARRIVES, Fate.ARRIVES])
+    alice.weather = lambda: next(fates)
+    assert await alice.client.groups.invite(group, [bob.id]) == {bob.id: "invite_failed"}
+    alice.weather = calm
+    assert await alice.client.groups.resend(group, bob.id) == "invite_sent"
+
+
+async def test_a_group_whose_making_is_lost_is_not_there(three: list[Device]) -> None:
+    alice, bob, _ = three
+    alice.weather = lambda: Fate.LOST
+    with pytest.raises(NetworkError):
+        await alice.client.groups.create("Walkers", [bob.id])
+    alice.weather = calm
+    assert await alice.client.groups.list() == []
+    assert [each for each in await alice.client.conversations.list() if each.kind == "group"] == []
+
+
+async def test_messages_disappear_with_the_timer_of_the_group(three: list[Device], clock: ManualClock) -> None:
+    alice, bob, _ = three
+    group = await group_of(alice, bob)
+    await alice.client.groups.set_timer(group, 43_200)
+    await exchange(alice, bob)
+    await bob.client.sending.send_text(group, "for a while")
+    await exchange(alice, bob)
+    (shown,) = [each for each in await alice.messages(group) if each.kind == "text"]
+    assert (shown.expiration.timer_s, shown.expiration.expires_ms is not None) == (43_200, True)
+
+
+async def test_deleting_for_everybody(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    own = await bob.client.sending.send_text(group, "a slip")
+    await exchange(*three)
+    (seen,) = [each for each in await carol.messages(group) if each.kind == "text"]
+    with pytest.raises(GroupRefused, match="only admins"):
+        await carol.client.groups.delete_messages(group, [seen.id])
+    await bob.client.groups.delete_messages(group, [own])
+    await exchange(*three)
+    assert [text for text in await said(carol, group) if text] == []
+    assert [text for text in await said(alice, group) if text] == []
