@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tests.conversations.memory_swarm import Killed, MemoryRoad, MemorySwarm, Weather, calm
 from veery.client.client import Client
-from veery.client.profile import Profile, create
+from veery.client.profile import Profile, create, restore
 from veery.protocol.account import Account
 from veery.runtime.clock import ManualClock
 from veery.runtime.randomness import insecure_randomness
@@ -125,10 +125,14 @@ def arm(store: Store, writes: int) -> None:
 async def make_device(
     directory: Path, swarm: MemorySwarm, clock: ManualClock, name: str, number: int, device: int = 0
 ) -> Device:
-    """A device of account `number`, open."""
+    """A device of account `number`, open. device: the first one has made the account, others were restored."""
     account = account_of(number)
-    place = directory / f"{name}{device}"
-    profile = await create(place, account, name, NETWORK, KeyFile(directory / f"{name}{device}.key"), clock=clock)
+    place, key = directory / f"{name}{device}", KeyFile(directory / f"{name}{device}.key")
+    called = f"{name}'s device {device}"
+    if device:
+        profile = await restore(place, account.words(), name, NETWORK, key, device_name=called, clock=clock)
+    else:
+        profile = await create(place, account, name, NETWORK, key, device_name=called, clock=clock)
     made = Device(name, account, profile, swarm, clock, seed=10 * number + device)
     await made.open()
     return made

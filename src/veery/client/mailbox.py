@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from veery.client.applying import apply_item
 from veery.client.arrivals import Batch
+from veery.client.devices.handling import apply_devices, prepare_devices
 from veery.client.opening import prepare_inbox
 from veery.protocol.account import Account, AccountId
 from veery.protocol.storage_rpc import Namespace, Signer, owner_signer
@@ -47,6 +48,7 @@ class Mailbox:
 
 # In the order of handling: what gives keys and configuration must come before the messages that need them.
 OWN_HANDLERS: Final[Mapping[int, Handler[Any]]] = {
+    int(Namespace.DEVICE_GROUP): Handler(prepare_devices, apply_devices),
     int(Namespace.INBOX): Handler(prepare_inbox, apply_item),
 }
 

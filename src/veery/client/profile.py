@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from veery.client.devices.beginning import begin
 from veery.errors import StoreError
 from veery.protocol.account import Account, display_name
 from veery.protocol.constants import RESTORED_NAME_TIMESTAMP, SECOND_MS
@@ -91,15 +93,18 @@ async def create(
     network: str,
     unlock: Unlock,
     *,
+    device_name: str = "",
     clock: Clock | None = None,
     random: RandomBytes = random_bytes,
 ) -> Profile:
-    """Make the profile of a new account. network: the text of the network file.
+    """Make the profile of a new account, whose first device this is. network: the text of the network file;
+    device_name: what the account's other devices will call this one, at most 64 bytes of UTF-8.
 
     Raises DisplayNameWrong, StoreError (`store.exists` when there is one) and the leaves of FileFault.
     """
     now_ms = (clock or SystemClock()).now_ms()
-    new = NewProfile(account, display_name(name), now_ms // SECOND_MS, network)
+    begins = partial(begin, description=device_name, now_ms=now_ms, random=random)
+    new = NewProfile(account, display_name(name), now_ms // SECOND_MS, network, begin=begins)
     return await _made(Profile(directory, unlock), new, now_ms, random)
 
 
@@ -110,16 +115,21 @@ async def restore(
     network: str,
     unlock: Unlock,
     *,
+    device_name: str = "",
     clock: Clock | None = None,
     random: RandomBytes = random_bytes,
 ) -> Profile:
     """Make the profile of an account from its 13 recovery words, with a name until the real one is known.
 
+    The device is linked to none: that is the user's to ask for (06.6.7). device_name: as `create`.
+
     Raises RecoveryWordsWrong, DisplayNameWrong, StoreError and the leaves of FileFault.
     """
     account = Account.from_words(words)
-    new = NewProfile(account, display_name(name), RESTORED_NAME_TIMESTAMP, network, restored=True)
-    return await _made(Profile(directory, unlock), new, (clock or SystemClock()).now_ms(), random)
+    now_ms = (clock or SystemClock()).now_ms()
+    begins = partial(begin, description=device_name, now_ms=now_ms, random=random)
+    new = NewProfile(account, display_name(name), RESTORED_NAME_TIMESTAMP, network, restored=True, begin=begins)
+    return await _made(Profile(directory, unlock), new, now_ms, random)
 
 
 async def _made(profile: Profile, new: NewProfile, now_ms: int, random: RandomBytes) -> Profile:

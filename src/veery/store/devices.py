@@ -24,22 +24,23 @@ class Publishing:
 
     state: as the policy sees it; raw: the record that was stored last, as it was signed (1302 bytes and more), None
     before the first and after a withdrawal; warning: what was found in its place (value of `OutboxFind`), None while
-    all is well; withdrawal_owed: publishing was ended, and the swarm does not know it yet.
+    all is well; stopped: the user has ended publishing on this device; withdrawal_owed: the swarm does not know it yet.
     """
 
     state: OwnRecord = field(default_factory=OwnRecord)
     raw: bytes | None = field(default=None, repr=False)
     warning: str | None = None
+    stopped: bool = False
     withdrawal_owed: bool = False
 
 
 _SELECT_RECORD: Final = (
     "SELECT allowed, published_x25519, published_mlkem, published_ms, signed_s, suspect, record, warning,"
-    " withdrawal_owed FROM own_record"
+    " stopped, withdrawal_owed FROM own_record"
 )
 _SAVE_RECORD: Final = (
     "INSERT OR REPLACE INTO own_record (only, allowed, published_x25519, published_mlkem, published_ms, signed_s,"
-    " suspect, record, warning, withdrawal_owed) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " suspect, record, warning, stopped, withdrawal_owed) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -100,7 +101,7 @@ class Devices:
         row = one(self._db, _SELECT_RECORD)
         if row is None:
             return Publishing()
-        allowed, x25519, mlkem, published_ms, signed_s, suspect, raw, warning, owed = row
+        allowed, x25519, mlkem, published_ms, signed_s, suspect, raw, warning, stopped, owed = row
         state = OwnRecord(
             allowed=bool(allowed),
             published=None if x25519 is None else HybridPublic(bytes(x25519), bytes(mlkem)),
@@ -108,7 +109,7 @@ class Devices:
             signed_s=signed_s,
             suspect=None if suspect is None else bytes(suspect),
         )
-        return Publishing(state, None if raw is None else bytes(raw), warning, bool(owed))
+        return Publishing(state, None if raw is None else bytes(raw), warning, bool(stopped), bool(owed))
 
     def save_publishing(self, publishing: Publishing) -> None:
         """Keep what is published now."""
@@ -124,6 +125,7 @@ class Devices:
                 state.suspect,
                 publishing.raw,
                 publishing.warning,
+                int(publishing.stopped),
                 int(publishing.withdrawal_owed),
             ),
         )

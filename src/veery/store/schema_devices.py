@@ -27,7 +27,8 @@ CREATE TABLE own_record (
     suspect BLOB,                                 -- echo of what was found in its place and not yet judged
     record BLOB,                                  -- the record that was stored last, as it was signed
     warning TEXT,                                 -- what is wrong with what lies in its place, NULL: nothing
-    withdrawal_owed INTEGER NOT NULL DEFAULT 0    -- 1: publishing was ended, and the swarm is to be told
+    stopped INTEGER NOT NULL DEFAULT 0,           -- 1: the user has ended publishing on this device
+    withdrawal_owed INTEGER NOT NULL DEFAULT 0    -- 1: and the swarm is to be told
 );
 """
 
