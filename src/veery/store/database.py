@@ -66,13 +66,17 @@ _READING: Final = Options(read_only=True)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewProfile:
-    """What a new store begins with. profile_s: seconds, 1 for a name typed at a restore (01.4). network: its file."""
+    """What a new store begins with. profile_s: seconds, 1 for a name typed at a restore (01.4). network: its file.
+
+    begin: writes what belongs to the account from the first moment, in the same transaction.
+    """
 
     account: Account
     display_name: str = field(repr=False)
     profile_s: int
     network: str = field(repr=False)
     restored: bool = False
+    begin: Callable[[Tables, AccountRow], None] | None = None
 
 
 class Store:
@@ -122,7 +126,8 @@ class Store:
             lock = _locked(directory)
             try:
                 row = _account_row(profile, now_ms, random)
-                key = await asyncio.to_thread(make_store, directory, unlock, partial(_fill, row=row), random)
+                fill = partial(_fill, row=row, begin=profile.begin)
+                key = await asyncio.to_thread(make_store, directory, unlock, fill, random)
                 return await cls._start(directory, key, lock)
             except BaseException:
                 lock.release()
@@ -269,11 +274,14 @@ def make_store(directory: Path, unlock: Unlock, fill: Callable[[Path, Secret], N
     return key
 
 
-def _fill(path: Path, key: Secret, row: AccountRow) -> None:
+def _fill(path: Path, key: Secret, row: AccountRow, begin: Callable[[Tables, AccountRow], None] | None) -> None:
     with closing(new_database(path, key)) as connection, store_faults():
         migrate(connection, MIGRATIONS)
         with transaction(connection):
-            Tables(connection, path).accounts.insert(row)
+            tables = Tables(connection, path)
+            tables.accounts.insert(row)
+            if begin is not None:
+                begin(tables, row)
 
 
 def new_database(path: Path, key: Secret) -> Connection:
