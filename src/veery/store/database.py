@@ -209,9 +209,11 @@ class Store:
     async def _close(self) -> None:
         try:
             async with self._purging:  # its thread has the database open
-                await self._readers.close()
+                try:
+                    await self._readers.close()
+                finally:
+                    await self._writer.close()
                 await asyncio.to_thread(give_back, self._connect)
-            await self._writer.close()
         finally:
             self._lock.release()
 

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Final
 
 from veery.runtime.faults import DiskFull
-from veery.runtime.sqlite import Connection, DatabaseLocked, mapped, transaction
+from veery.runtime.sqlite import Connection, DatabaseFault, DatabaseLocked, mapped, transaction
 
 DELETED: Final = "deleted"  # the setting that a trigger sets when rows go, see `schema_storage`
 _CHUNK: Final = 1_000  # pages given back in one transaction
+_CLOSING_CHUNKS: Final = 25
 _TRIES: Final = 5  # each waits as long as the connection's busy time-out
 
 
@@ -62,20 +63,24 @@ def purge(open_connection: Callable[[], Connection], path: Path, *, thorough: bo
 
 
 def give_back(open_connection: Callable[[], Connection]) -> None:
-    """Cut free pages off the file of a store that is closing. Others that read it just now are no fault."""
-    with suppress(DatabaseLocked):
+    """Cut free pages off the file of a store that is closing: as many as that takes a moment, the rest another time.
+
+    What stands in the way (others that read, a full disk, damage) is told to the next who opens the store.
+    """
+    with suppress(DatabaseFault, DiskFull), mapped():
         connection = open_connection()
         try:
-            with mapped():
-                _give_back(connection)
+            _give_back(connection, _CLOSING_CHUNKS)
         finally:
             connection.close()
 
 
-def _give_back(connection: Connection) -> None:
-    while int(connection.execute("PRAGMA freelist_count").fetchone()[0]):
+def _give_back(connection: Connection, chunks: int | None = None) -> None:
+    done = 0
+    while int(connection.execute("PRAGMA freelist_count").fetchone()[0]) and done != chunks:
         with transaction(connection):
             connection.execute(f"PRAGMA incremental_vacuum({_CHUNK})").fetchall()
+        done += 1
 
 
 def _cut_log(connection: Connection) -> None:
