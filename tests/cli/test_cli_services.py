@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.harness import Home, Service
+from veery.cli.fileserver_service import ROLE as FILES
 from veery.cli.node_service import ROLE as NODE
 from veery.cli.parser import build
 from veery.cli.seed_service import ROLE as SEED
@@ -21,7 +22,7 @@ LAB = ("--set", "open=true", "--set", "private_addresses=true")
 SEED_RUN = ("seed", "run", "--network", "example", "--port", "0", *LAB)
 
 
-@pytest.mark.parametrize("role", [NODE, SEED], ids=["node", "seed"])
+@pytest.mark.parametrize("role", [NODE, SEED, FILES], ids=["node", "seed", "fileserver"])
 def test_options_set_keys_that_are_there(role: Role[Any]) -> None:
     known = {key.name for key in keys_of(role.schema)}
     assert set(role.flags.values()) <= known
@@ -215,3 +216,21 @@ def test_a_seed_with_tls(home: Home) -> None:
         assert seed.told["url"].startswith("https://")
         assert len(seed.told["certificate_sha256"]) == 64
         assert home.veery("seed", "status").code == 0
+
+
+def test_a_file_server_is_made_named_run_and_asked(home: Home) -> None:
+    made = home.veery("fileserver", "init", "--url", "http://files.example.org", "--port", "0", "--json")
+    assert made.code == 0, made.err
+    text = f'[network]\nname = "example"\nseeds = ["http://127.0.0.1:1"]\n{made.record["network_line"]}\n'
+    entry = NetworkFile.parse(text).file_server
+    assert entry is not None
+    assert (entry.url, entry.key) == ("http://files.example.org", bytes.fromhex(made.record["ed25519"]))
+    assert home.veery("fileserver", "status").code == 1
+    with Service(home, "fileserver", "run") as running:
+        assert running.told["ed25519"] == made.record["ed25519"]
+        asked = home.veery("fileserver", "status", "--json")
+        assert (asked.code, asked.record["serves"], asked.record["url"]) == (0, True, running.told["url"])
+    assert home.veery("fileserver", "status").code == 1
+    others = home.veery("fileserver", "init", "--host", "0.0.0.0", "--config", str(home.path / "other.toml"))
+    assert others.code == 2
+    assert "--url http://203.0.113.5:8018" in others.err

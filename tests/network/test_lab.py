@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.network import by_hand as hand
@@ -23,6 +24,7 @@ from veery.lab.command import down, kill, restart, status
 from veery.lab.control import LabControl, ask
 from veery.lab.network import LabNetwork
 from veery.lab.plan import LabError, load_plan
+from veery.registry.network_file import NetworkFile
 
 pytestmark = pytest.mark.network
 modes = pytest.mark.parametrize("processes", [False, True], ids=["one process", "processes"])
@@ -150,12 +152,12 @@ async def test_looking_at_a_lab_from_outside(tmp_path: Path) -> None:
         control = LabControl(lab)
         await control.start()
         rows = await status(directory)
-        assert [row["name"] for row in rows] == ["seed", "01", "02", "03"]
+        assert [row["name"] for row in rows] == ["seed", "fileserver", "01", "02", "03"]
         assert all(row["running"] for row in rows)
-        assert {row["swarm"] for row in rows[1:]} == {"0"}
+        assert {row["swarm"] for row in rows[2:]} == {"0"}
         assert rows[0]["url"] == lab.seed_url
         await kill(directory, 2)
-        assert not (await status(directory))[2]["running"]
+        assert not (await status(directory))[3]["running"]
         row = await restart(directory, 2)
         assert (row["name"], row["running"], row["swarm"]) == ("02", True, "0")
         wrong: list[Any] = [
@@ -174,7 +176,7 @@ async def test_looking_at_a_lab_from_outside(tmp_path: Path) -> None:
         with suppress(ConnectionError):  # the rest is not read
             assert b"error" in await reader.read()
         writer.close()
-        assert len(await status(directory)) == 4
+        assert len(await status(directory)) == 5
         assert (directory / "lab.sock").stat().st_mode & 0o777 == 0o600
         ending = asyncio.create_task(down(directory))
         async with asyncio.timeout(20):
@@ -230,3 +232,15 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def test_the_network_file_names_a_file_server_that_serves(tmp_path: Path) -> None:
+    async with LabNetwork(tmp_path / "lab", 3) as lab:
+        entry = NetworkFile.load(lab.network_file).file_server
+        assert entry is not None
+        assert lab.file_server.facts is not None
+        assert (entry.url, entry.key) == (lab.file_server.facts.url, bytes.fromhex(lab.file_server.facts.ed25519))
+        async with aiohttp.ClientSession() as session, session.post(f"{entry.url}/file", data=b"x" * 100) as answer:
+            assert answer.status == 200
+    async with LabNetwork(tmp_path / "lab") as again:
+        assert NetworkFile.load(again.network_file).file_server == entry

@@ -95,7 +95,7 @@ def _table(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    name = "seed" if row["role"] == "seed" else f"node {row['name']}"
+    name = f"node {row['name']}" if row["role"] == "node" else str(row["name"])
     if not row["running"]:
         return (name, "stopped", "", "", "", "", "")
     values = ("address", "https_port", "queue_port", "swarm", "pid", "ed25519")

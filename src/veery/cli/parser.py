@@ -56,6 +56,7 @@ GROUPS: Final = (
         (
             ("node", "run a service node"),
             ("seed", "run a seed, which tells who the service nodes are"),
+            ("fileserver", "run a file server, which keeps attachments"),
             ("network", "look at a network file, and ask its seeds"),
             ("lab", "run a whole network on this machine"),
         ),

@@ -10,6 +10,7 @@ import aiohttp
 
 from veery.lab.parts import OwnPart, Part, PartFacts, ProcessPart
 from veery.lab.plan import (
+    FILE_SERVER,
     LOCK,
     NETWORK_FILE,
     LabError,
@@ -17,6 +18,7 @@ from veery.lab.plan import (
     load_plan,
     node_name,
     save_plan,
+    with_file_server_port,
     with_node_ports,
     with_seed_port,
     write_network_file,
@@ -51,8 +53,9 @@ class LabNetwork(Startable):
             )
         self.plan = found or Plan.new(16 if nodes is None else nodes, processes=processes, host_per_node=host_per_node)
         make = ProcessPart if processes else OwnPart
-        self.seed: Part = make(directory, None)
-        self.nodes: list[Part] = [make(directory, number) for number in range(1, len(self.plan.nodes) + 1)]
+        self.seed: Part = make(directory, "seed")
+        self.file_server: Part = make(directory, FILE_SERVER)
+        self.nodes: list[Part] = [make(directory, "node", number) for number in range(1, len(self.plan.nodes) + 1)]
         self._lock = FileLock(private_directory(directory) / LOCK)
 
     @property
@@ -71,6 +74,7 @@ class LabNetwork(Startable):
         """Start all parts and wait until the seed lists every node. Raises LabError, and what parts raise."""
         self._lock.acquire_now()
         save_plan(self.directory, self.plan)
+        await self.start_file_server()
         await self.start_seed()
         for at in range(0, len(self.nodes), _TOGETHER):
             numbers = range(at + 1, min(at + _TOGETHER, len(self.nodes)) + 1)
@@ -83,7 +87,7 @@ class LabNetwork(Startable):
             await _all(*(node.stop() for node in self.nodes))
         finally:
             try:
-                await self.seed.stop()
+                await _all(self.seed.stop(), self.file_server.stop())
             finally:
                 self._lock.release()
 
@@ -94,7 +98,16 @@ class LabNetwork(Startable):
         facts = await self.seed.start()
         self.plan = with_seed_port(self.plan, facts.https_port)
         save_plan(self.directory, self.plan)
-        write_network_file(self.directory, facts.url, bytes.fromhex(facts.ed25519))
+        files = self.file_server.facts
+        named = None if files is None else (files.url, bytes.fromhex(files.ed25519))
+        write_network_file(self.directory, facts.url, bytes.fromhex(facts.ed25519), file_server=named)
+        return facts
+
+    async def start_file_server(self) -> PartFacts:
+        """Start the file server, which the network file will name."""
+        facts = await self.file_server.start()
+        self.plan = with_file_server_port(self.plan, facts.https_port)
+        save_plan(self.directory, self.plan)
         return facts
 
     async def start_node(self, number: int) -> PartFacts:
@@ -157,7 +170,11 @@ class LabNetwork(Startable):
         """One row a part, in the fields that `veery lab up --json` prints."""
         snapshot = await self.snapshot()
         rows: list[dict[str, object]] = []
-        for name, part in [("seed", self.seed), *((node_name(at), each) for at, each in enumerate(self.nodes, 1))]:
+        for name, part in [
+            ("seed", self.seed),
+            (FILE_SERVER, self.file_server),
+            *((node_name(at), each) for at, each in enumerate(self.nodes, 1)),
+        ]:
             rows.append(row(name, part.facts, snapshot))
         return rows
 
@@ -183,7 +200,7 @@ async def _all(*works: Coroutine[object, object, object]) -> None:
 def row(name: str, facts: PartFacts | None, snapshot: Snapshot) -> dict[str, object]:
     """The fields of one part; a part that does not run has no more than its name."""
     if facts is None:
-        return {"role": "seed" if name == "seed" else "node", "name": name, "running": False}
+        return {"role": name if name in ("seed", FILE_SERVER) else "node", "name": name, "running": False}
     listed = snapshot.by_ed25519(bytes.fromhex(facts.ed25519)) if facts.role == "node" else None
     return {
         "role": facts.role,

@@ -1,6 +1,6 @@
 """One part of a lab, here or in a process of its own, with the same few verbs.
 
-`python -m veery.lab.parts seed|node DIR [NUMBER]` is such a process: it tells by one JSON line on standard output what
+`python -m veery.lab.parts ROLE DIR [NUMBER]` is such a process: it tells by one JSON line on standard output what
 it is and where it listens, and ends on SIGTERM.
 """
 
@@ -12,11 +12,20 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from veery.lab.plan import LabError, load_plan, node_directory, node_settings, seed_settings
+from veery.fileserver.server import FileServerService
+from veery.lab.plan import (
+    FILE_SERVER,
+    LabError,
+    file_server_settings,
+    load_plan,
+    node_directory,
+    node_settings,
+    seed_settings,
+)
 from veery.node.service import Node
 from veery.registry.network_file import NetworkFile
 from veery.registry.seed_server import SeedServer
@@ -28,8 +37,11 @@ _START_S = 60.0
 _STOP_S = 20.0
 
 
+Made: TypeAlias = SeedServer | FileServerService | Node
+
+
 class PartFacts(msgspec.Struct, frozen=True):
-    """What a part tells when it listens. Keys in hex; queue_port is 0 for the seed."""
+    """What a part tells when it listens. Keys in hex; queue_port is 0 for all but nodes."""
 
     role: str
     address: str
@@ -72,6 +84,35 @@ def make_node(directory: Path, number: int) -> Node:
     return Node(settings, node_directory(directory, number), network=network)
 
 
+def make_file_server(directory: Path) -> FileServerService:
+    """The lab's file server."""
+    return FileServerService(file_server_settings(_plan(directory)), directory / FILE_SERVER)
+
+
+def make(directory: Path, role: str, number: int) -> Made:
+    """A part of the lab by its role; number: of a node, from 1."""
+    if role == FILE_SERVER:
+        return make_file_server(directory)
+    return make_seed(directory) if role == "seed" else make_node(directory, number)
+
+
+def facts_of(made: Made) -> PartFacts:
+    """What a running part tells."""
+    match made:
+        case SeedServer():
+            return seed_facts(made)
+        case FileServerService():
+            return file_server_facts(made)
+        case Node():
+            return node_facts(made)
+
+
+def file_server_facts(server: FileServerService) -> PartFacts:
+    """What a running file server tells."""
+    keys, host = server.keys, server.settings.host
+    return PartFacts(FILE_SERVER, host, server.port, 0, keys.ed25519.hex(), keys.x25519.hex(), os.getpid(), server.url)
+
+
 def seed_facts(seed: SeedServer) -> PartFacts:
     """What a running seed tells."""
     host = seed.settings.host
@@ -103,18 +144,19 @@ def _plan(directory: Path) -> Any:
 class OwnPart:
     """A part in this process."""
 
-    def __init__(self, directory: Path, number: int | None) -> None:
+    def __init__(self, directory: Path, role: str, number: int = 0) -> None:
         self._directory = directory
+        self._role = role
         self._number = number
-        self.running: SeedServer | Node | None = None
+        self.running: Made | None = None
         self.facts: PartFacts | None = None
 
     async def start(self) -> PartFacts:
         """See `Part`."""
-        made = make_seed(self._directory) if self._number is None else make_node(self._directory, self._number)
+        made = make(self._directory, self._role, self._number)
         await made.__aenter__()
         self.running = made
-        self.facts = seed_facts(made) if isinstance(made, SeedServer) else node_facts(made)
+        self.facts = facts_of(made)
         return self.facts
 
     async def stop(self) -> None:
@@ -131,8 +173,8 @@ class OwnPart:
 class ProcessPart:
     """A part in a process of its own."""
 
-    def __init__(self, directory: Path, number: int | None) -> None:
-        self._arguments = ["seed" if number is None else "node", str(directory), str(number or "")]
+    def __init__(self, directory: Path, role: str, number: int = 0) -> None:
+        self._arguments = [role, str(directory), str(number or "")]
         self._process: asyncio.subprocess.Process | None = None
         self.facts: PartFacts | None = None
 
@@ -182,19 +224,18 @@ class ProcessPart:
 class _Telling:
     """A service that prints its facts when it listens."""
 
-    def __init__(self, inner: SeedServer | Node) -> None:
+    def __init__(self, inner: Made) -> None:
         self._inner = inner
 
     async def start(self) -> None:
         await self._inner.start()
-        facts = seed_facts(self._inner) if isinstance(self._inner, SeedServer) else node_facts(self._inner)
-        sys.stdout.buffer.write(msgspec.json.encode(facts) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.encode(facts_of(self._inner)) + b"\n")
         sys.stdout.flush()
 
     async def run_until_stopped(self) -> None:
         """Return when the lab is gone, or when a node cannot go on."""
         works = [asyncio.create_task(_input_ended())]
-        if isinstance(self._inner, Node):
+        if not isinstance(self._inner, SeedServer):
             works.append(asyncio.create_task(self._inner.run_until_stopped()))
         try:
             done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
@@ -221,8 +262,7 @@ def main() -> None:
     role, directory, number = sys.argv[1:4]
 
     async def work() -> None:
-        made = make_seed(Path(directory)) if role == "seed" else make_node(Path(directory), int(number))
-        service: Service = _Telling(made)
+        service: Service = _Telling(make(Path(directory), role, int(number or 0)))
         await serve(service, signals=(signal.SIGTERM,))
 
     run(work())

@@ -6,6 +6,7 @@ its directory is the same network.
 ```
 DIR/lab.json        the plan              DIR/network.toml    the network file for clients
 DIR/seed/           the seed's state      DIR/nodes/07/       a node's keys and messages
+DIR/fileserver/     the file server's keys and files
 ```
 """
 
@@ -17,6 +18,7 @@ from typing import Annotated
 import msgspec
 
 from veery.errors import VeeryError
+from veery.fileserver.settings import FileServerSettings
 from veery.node.settings import ListenSettings, NodeSettings
 from veery.registry.seed_settings import SeedSettings
 from veery.runtime.faults import FileMissing
@@ -27,6 +29,7 @@ NETWORK_FILE = "network.toml"
 CONTROL_SOCKET = "lab.sock"
 LOCK = "lock"
 NAME = "lab"
+FILE_SERVER = "fileserver"  # its role, and the name of its directory
 
 _PLAN_MAX = 1024 * 1024
 _NODES_MAX = 250
@@ -55,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     seed: Place
     nodes: list[Place]
+    file_server: Place = Place("127.0.0.1")
     processes: bool = False
     host_per_node: Annotated[bool, msgspec.Meta(description="each node has its own loopback address")] = False
 
@@ -64,7 +68,7 @@ class Plan(msgspec.Struct, frozen=True):
         if not 1 <= nodes <= _NODES_MAX:
             raise LabError(f"A lab has 1 to {_NODES_MAX} nodes, not {nodes}", remedy="Choose --nodes in that range")
         places = [Place(f"127.0.{number}.1" if host_per_node else "127.0.0.1") for number in range(1, nodes + 1)]
-        return cls(Place("127.0.0.1"), places, processes, host_per_node)
+        return cls(Place("127.0.0.1"), places, processes=processes, host_per_node=host_per_node)
 
 
 def node_name(number: int) -> str:
@@ -94,10 +98,15 @@ def save_plan(directory: Path, plan: Plan) -> None:
     write_atomic(private_directory(directory) / PLAN_FILE, msgspec.json.encode(plan))
 
 
-def write_network_file(directory: Path, seed_url: str, seed_key: bytes) -> Path:
-    """Write the network file that clients and nodes of the lab are given."""
+def write_network_file(
+    directory: Path, seed_url: str, seed_key: bytes, *, file_server: tuple[str, bytes] | None = None
+) -> Path:
+    """Write the network file that clients and nodes of the lab are given. file_server: its URL and Ed25519 key."""
     path = directory / NETWORK_FILE
     text = f'[network]\nname = "{NAME}"\nseeds = [\n    {{ url = "{seed_url}", key = "{seed_key.hex()}" }},\n]\n'
+    if file_server is not None:
+        url, key = file_server
+        text += f'file_server = {{ url = "{url}", key = "{key.hex()}" }}\n'
     write_atomic(path, text.encode())
     return path
 
@@ -114,6 +123,11 @@ def seed_settings(plan: Plan) -> SeedSettings:
         forget_s=_FORGET_S,
         batch_s=_BATCH_S,
     )
+
+
+def file_server_settings(plan: Plan) -> FileServerSettings:
+    """What the lab's file server is told."""
+    return FileServerSettings(host=plan.file_server.host, port=plan.file_server.https_port)
 
 
 def node_settings(plan: Plan, directory: Path, number: int) -> NodeSettings:
@@ -139,3 +153,8 @@ def with_node_ports(plan: Plan, number: int, https_port: int, queue_port: int) -
 def with_seed_port(plan: Plan, port: int) -> Plan:
     """The plan with the port that the seed has bound."""
     return msgspec.structs.replace(plan, seed=msgspec.structs.replace(plan.seed, https_port=port))
+
+
+def with_file_server_port(plan: Plan, port: int) -> Plan:
+    """The plan with the port that the file server has bound."""
+    return msgspec.structs.replace(plan, file_server=msgspec.structs.replace(plan.file_server, https_port=port))

@@ -52,7 +52,7 @@ class SeedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """A file or push server. key: its X25519 key, 32 bytes, None if not told."""
+    """A file or push server. key: 32 bytes, None if not told; Ed25519 for a file server (09.5.4), else X25519."""
 
     url: str
     key: bytes | None = None
