@@ -27,9 +27,13 @@ class TypingIndicators:
     async def key_pressed(self, conversation: str) -> bool:
         """Call at every key stroke; tells whether the contact was told now. Does nothing while the setting is off."""
         state = self._states.setdefault(conversation, TypingState())
-        due = state.receive_key(self._now())
+        if not state.receive_key(self._now()):
+            return False
+        if not await self._tell(conversation, TypingAction.STARTED):
+            self._states.pop(conversation, None)  # it may be allowed at the next key
+            return False
         self._changed.set()
-        return due and await self._tell(conversation, TypingAction.STARTED)
+        return True
 
     async def left(self, conversation: str) -> bool:
         """Whoever typed has given up; tells whether the contact was told."""
