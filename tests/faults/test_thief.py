@@ -106,6 +106,7 @@ def thief_of(person: Person) -> Thief:
     return Thief(person.account.words(), person.swarm, person.log)
 
 
+@pytest.mark.timeout(900)
 async def test_seven_weeks_are_closed_to_the_thief_but_for_the_last_ones(tmp_path: Path) -> None:
     world = World(seed=2)
     async with disks_of(world, tmp_path) as disks:

@@ -180,15 +180,13 @@ def _unreadable(state: DeviceGroup, arrived: ArrivedGroup, now_ms: int) -> Chang
 def _merged(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup, now_ms: int, random: RandomBytes) -> Change:
     now_s = now_ms // SECOND_MS
     merged = table.merge(state.rows, opened.payload.devices, now_s)
-    own = merged.table[state.own_id]
     after = replace(
         state,
         rows=merged.table,
         account_keys=state.account_keys.merged(opened.payload.keys, state.deletion.now_s),
         broadcast=state.broadcast | merged.broadcast,
         merged={**state.merged, arrived.hash: arrived.stored_ms},
-        # A record of ours that came from the group is in the swarm already.
-        pushed_seqno=own.seqno if own != state.own else state.pushed_seqno,
+        pushed_seqno=_pushed_seqno(state, merged.table[state.own_id], opened.payload),
     )
     after = device_linking.unanswered(after)
     if not after.registered:
@@ -197,6 +195,17 @@ def _merged(state: DeviceGroup, arrived: ArrivedGroup, opened: OpenedGroup, now_
     if not merged.departed and not _disclosed(state, after, opened.payload):
         return Change(after)
     return Change(rotate(after, now_ms, random), (Event.ROTATED,))
+
+
+def _pushed_seqno(before: DeviceGroup, own: Row, payload: Payload) -> int:
+    """The number of the own record that the group has."""
+    if own != before.own:
+        return own.seqno  # a record of ours that came from the group is in the swarm already
+    listed = payload.devices.get(before.own_id)
+    if not isinstance(listed, DeviceRecord):
+        return before.pushed_seqno
+    # Whoever made this has not read our push, perhaps because it was written to keys that were deleted meanwhile.
+    return min(before.pushed_seqno, listed.seqno)
 
 
 def _disclosed(before: DeviceGroup, after: DeviceGroup, payload: Payload) -> bool:

@@ -124,3 +124,29 @@ def test_what_a_leaver_owes_outlives_its_next_group() -> None:
     _, push = device_push.push_to_send(replace(left, fetched=True, ready=True), START_MS + HOUR, leaver.random)
     assert push is not None
     assert push.farewell
+
+
+def test_a_record_that_the_others_could_not_read_is_pushed_again() -> None:
+    swarm = Swarm()
+    first, second = linked(2, swarm)
+    now = START_MS + 8 * DAY
+    first.fetch(now)
+    first.wake(now)  # a new device key
+    first.state = device_membership.fetch_completed(first.state, now, first.random).state
+    assert first.push(now)
+    swarm.items.popitem()  # it reaches nobody
+    second.poll(now + HOUR)
+    second.wake(now + 14 * HOUR)
+    second.poll(now + 14 * HOUR)
+    first.poll(now + 15 * HOUR)
+    second.poll(now + 16 * HOUR)
+    assert records(second)[first.state.own_id] == records(first)[first.state.own_id]
+    count = len(swarm.log)
+    for step in range(3):
+        for device in (first, second):
+            device.poll(now + 17 * HOUR + step)
+    assert len(swarm.log) <= count + 1
+
+
+def records(device: Device) -> dict[bytes, int]:
+    return {key: row.seqno for key, row in device.state.rows.items()}
