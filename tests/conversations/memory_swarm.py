@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -16,7 +16,9 @@ from typing import Any
 from veery.errors import Retry
 from veery.network.faults import NoAnswer, NoSwarm
 from veery.network.road import MemberAnswer, PathView, RoadStatus
+from veery.protocol.constants import ONION_REQUEST_TIMEOUT_S
 from veery.protocol.crypto import ed25519_from_seed, ed25519_public_to_x25519
+from veery.protocol.onion import ServerDestination, ServerReply, ServerRequest
 from veery.protocol.storage_rpc import (
     Delete,
     DeleteAll,
@@ -223,12 +225,15 @@ class MemorySwarm:
                 held = messages.get(name)
                 if held is None:
                     continue
-                if request.shorten and held.expiration <= request.expiries[0]:
+                shorter = request.shorten and held.expiration <= request.expiries[0]
+                if shorter or (request.extend and held.expiration >= request.expiries[0]):
                     unchanged[name] = held.expiration
                     continue
                 messages[name] = StoredMessage(name, held.timestamp, request.expiries[0], held.data)
                 updated.append(name)
-        return ExpireResult(tuple(sorted(updated)), request.expiries[0], unchanged if request.shorten else None)
+        return ExpireResult(
+            tuple(sorted(updated)), request.expiries[0], unchanged if request.reports_unchanged else None
+        )
 
     def _retrieve(self, member: Member, request: Retrieve, repeats: bool) -> RetrieveAnswer:
         messages = list(member.stored.get((request.account, request.namespace), {}).values())
@@ -254,6 +259,8 @@ class MemoryRoad:
         self.requests: list[Simple] = []
         self.offset_ms = 0
         self.closed = False
+        self.server: Callable[[ServerDestination, ServerRequest], Awaitable[ServerReply]] | None = None
+        self.nodes_say: Callable[[ServiceNode, Simple], tuple[int, Mapping[str, Any]] | None] = lambda *_: None
         self._random = random.Random(seed)
 
     def now_ms(self) -> int:
@@ -294,6 +301,28 @@ class MemoryRoad:
             if member.key == key:
                 return member
         raise NoSwarm("the member is gone", retry=Retry.ELSEWHERE)
+
+    async def request(
+        self, server: ServerDestination, request: ServerRequest, *, timeout_s: float = ONION_REQUEST_TIMEOUT_S
+    ) -> ServerReply:
+        fate = self.weather()
+        if fate is Fate.KILLED_BEFORE:
+            raise Killed
+        if fate is Fate.LOST or self.server is None:
+            raise NoAnswer("the server cannot be reached")
+        reply = await self.server(server, request)
+        if fate is Fate.KILLED_AFTER:
+            raise Killed
+        if fate is Fate.ANSWER_LOST:
+            raise NoAnswer("the answer is lost")
+        return reply
+
+    async def ask_nodes(self, request: Simple, count: int, *, timeout_s: float) -> Sequence[MemberAnswer]:
+        if self.weather() is Fate.LOST:
+            raise NoAnswer("there is no path")
+        asked = self._random.sample(self.swarm.members, min(count, len(self.swarm.members)))
+        answers = [(member.node, self.nodes_say(member.node, request)) for member in asked if not member.down]
+        return [MemberAnswer(node, *answer) for node, answer in answers if answer is not None]
 
     async def new_paths(self) -> None:
         return None

@@ -36,6 +36,7 @@ from veery.client.levels.key_fetching import KeyFetching
 from veery.client.levels.service import Levels
 from veery.client.locking import Locking
 from veery.client.mailbox import own_mailbox
+from veery.client.naming import Naming
 from veery.client.notices import Notices
 from veery.client.outbox import OutboxService
 from veery.client.outbox_pump import OutboxPump
@@ -105,6 +106,7 @@ class Client:
         self.search = Searching(core)
         self.storage = StorageService(core)
         self.locking = Locking(core)
+        self.naming = Naming(core)
         self.backup = Backup(core)
         self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox, self.storage)
 

@@ -13,10 +13,11 @@ Opening does not wait for the network: calls do, each as long as it has time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Self
 
-from veery.errors import ClockWrong, Unreachable
+from veery.errors import ClockWrong, NetworkError, Unreachable
 from veery.network.https_transport import HttpsTransport
 from veery.network.memory import RoadMemory, VolatileMemory
 from veery.network.onion_requests import Exchange, OnionRequester
@@ -32,14 +33,17 @@ from veery.network.swarm_calls import SwarmCalls
 from veery.network.time_keeper import TimeKeeper
 from veery.network.transport import Transport
 from veery.policy.blame import Answered
+from veery.policy.chance import sample
 from veery.policy.guards import Guard
 from veery.policy.path_actions import PathState
 from veery.policy.paths import PathTable
 from veery.policy.pool import NodePool
-from veery.policy.swarms import Mapping, SwarmCache
+from veery.policy.swarms import Mapping as SwarmMapping
+from veery.policy.swarms import SwarmCache
 from veery.protocol.constants import ONION_REQUEST_TIMEOUT_S
 from veery.protocol.onion import NodeReply, ServerDestination, ServerReply, ServerRequest
 from veery.protocol.storage_rpc.requests import Simple
+from veery.protocol.storage_rpc.write import write_call
 from veery.protocol.swarm.mapping import Ring
 from veery.protocol.swarm.nodes import ServiceNode
 from veery.registry.network_file import NetworkFile
@@ -67,6 +71,7 @@ class OnionRoad:
     ) -> None:
         self._network = network
         self._proxy = proxy
+        self._random = random
         self._transport = transport
         self._seeds = seeds
         self._background = Background(clock)
@@ -165,8 +170,16 @@ class OnionRoad:
     async def request(
         self, server: ServerDestination, request: ServerRequest, *, timeout_s: float = ONION_REQUEST_TIMEOUT_S
     ) -> ServerReply:
-        """A request to a server through the last hop; see `ServerRequests.request`."""
+        """See `Road.request`."""
         return await self._servers.request(server, request, timeout_s=timeout_s)
+
+    async def ask_nodes(self, request: Simple, count: int, *, timeout_s: float) -> Sequence[MemberAnswer]:
+        """See `Road.ask_nodes`."""
+        await self._paths.ready()
+        nodes = sample(self._pool.nodes, count, self._random.randbelow)
+        payload = write_call(request)
+        found = await asyncio.gather(*(self._answer_of(node, payload, timeout_s) for node in nodes))
+        return [answer for answer in found if answer is not None]
 
     async def new_paths(self) -> None:
         """See `Road.new_paths`. Returns when the first new path is ready; raises NoPath, ProxyFailed."""
@@ -244,6 +257,18 @@ class OnionRoad:
     async def _ask(self, node: ServiceNode, payload: bytes, timeout_s: float) -> Asked[NodeReply]:
         return await self._paths.ask_node(node, payload, timeout_s=timeout_s)
 
+    async def _answer_of(self, node: ServiceNode, payload: bytes, timeout_s: float) -> MemberAnswer | None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                asked = await self._ask(node, payload, timeout_s)
+        except (NetworkError, TimeoutError):
+            return None
+        reply = asked.reply
+        if reply is None:
+            return None
+        content = reply.content()
+        return MemberAnswer(node, reply.status, content if isinstance(content, Mapping | str) else {})
+
     def _nodes_changed(self) -> None:
         self._swarms.new_list(_mapping(self._pool))
         self._paths.pool_changed()
@@ -256,7 +281,7 @@ class OnionRoad:
         self._background.start("network time", self._network_time.resync_if_due, OnFailure.FORGET)
 
 
-def _mapping(pool: NodePool) -> Mapping | None:
+def _mapping(pool: NodePool) -> SwarmMapping | None:
     """How accounts map to nodes by the pool's list; None if the list tells no swarms."""
     if not pool.swarm_ids:
         return None

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from veery.protocol.constants import ONION_REQUEST_TIMEOUT_S
+from veery.protocol.onion import ServerDestination, ServerReply, ServerRequest
 from veery.protocol.storage_rpc.errors import Plain
 from veery.protocol.storage_rpc.requests import Simple
 from veery.protocol.swarm.nodes import ServiceNode
@@ -77,6 +79,23 @@ class Road(Protocol):
 
         The road raises NetworkError when no answer could be had at all: Unreachable, PeerRefused, ClockWrong; see
         `faults`. TimeCorrected asks for the same call, signed anew with `now_ms()` (`signed_calls.call_signed`).
+        """
+        ...
+
+    async def request(
+        self, server: ServerDestination, request: ServerRequest, *, timeout_s: float = ONION_REQUEST_TIMEOUT_S
+    ) -> ServerReply:
+        """A request to a server (of files, say) through the last hop of a path, also a reply with a code of failure.
+
+        timeout_s: seconds for one attempt. Raises ServerRefused (it cannot answer now), NoAnswer, TimeCorrected (sign
+        anew), NoPath, ProxyFailed, Misuse (the request is too large).
+        """
+        ...
+
+    async def ask_nodes(self, request: Simple, count: int, *, timeout_s: float) -> Sequence[MemberAnswer]:
+        """Ask so many different random nodes the same; gives the answers of those who answer in time.
+
+        Raises NetworkError when there is no path.
         """
         ...
 

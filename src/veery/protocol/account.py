@@ -33,6 +33,8 @@ KNOWN_PREFIXES: Final = frozenset(
     {PREFIX_USER, PREFIX_GROUP, PREFIX_BLIND15, PREFIX_BLIND25, PREFIX_UNBLINDED, PREFIX_VERSION_AUTH}
 )
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
+_FINGERPRINT_SIZE: Final = 8  # bytes
+_FINGERPRINT_PERSON: Final = b"VeeryFingerprint"
 _NOT_A_USER: Final = {
     PREFIX_GROUP: "this is the ID of a group, not of a user",
     PREFIX_BLIND15: "this is a blinded ID: it is valid in one community only",
@@ -128,6 +130,12 @@ class AccountId:
     def hex(self) -> str:
         """The whole identifier: 66 lower-case hex characters."""
         return self.raw.hex()
+
+    @property
+    def fingerprint(self) -> str:
+        """Four groups of four hex characters to compare by eye or voice: a hash of the whole identifier, our own."""
+        digest = crypto.blake2b(_FINGERPRINT_SIZE, self.raw, person=_FINGERPRINT_PERSON).hex()
+        return " ".join(digest[at : at + 4] for at in range(0, len(digest), 4))
 
     def __repr__(self) -> str:
         return f"AccountId({shorten(self.hex)})"
