@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Final
 from veery.cli.account_show import show_account
 from veery.cli.command import Exit
 from veery.cli.console import Console
+from veery.cli.device_link import after_restore
 from veery.cli.local import own_account
 from veery.cli.network_files import network_text
 from veery.cli.profiles import HEADER_NAME, existing_profile, profile_directory
 from veery.cli.running import run_coroutine
-from veery.cli.unlock import explain, has_terminal, new_unlock, replacement, unlock_of, way_of
+from veery.cli.unlock import explain, has_terminal, new_unlock, opened_by, replacement, unlock_of, way_of
 from veery.client.profile import create as create_profile
 from veery.client.profile import restore as restore_profile
 from veery.errors import StoreError
@@ -36,7 +38,8 @@ def create(options: Namespace, console: Console) -> int:
     network = _network(options, console)
     unlock = new_unlock(options, console, directory)
     account = Account.create(random_bytes)
-    run_coroutine(console, create_profile(directory, account, name, network, unlock))
+    making = create_profile(directory, account, name, network, unlock, device_name=_device_name())
+    run_coroutine(console, making)
     words = account.words()
     if console.as_json:
         console.record({**_told(options, account, name, unlock), "words": words})
@@ -56,12 +59,15 @@ def restore(options: Namespace, console: Console) -> int:
     account = Account.from_words(words)
     network = _network(options, console)
     unlock = new_unlock(options, console, directory)
-    run_coroutine(console, restore_profile(directory, words, name, network, unlock))
+    making = restore_profile(directory, words, name, network, unlock, device_name=_device_name())
+    run_coroutine(console, making)
     if console.as_json:
-        console.record(_told(options, account, name, unlock))
+        console.record({**_told(options, account, name, unlock), "linked": False})
         return Exit.DONE
     show_account(console, options, account.account_id.hex, name)
     console.talk(explain(unlock))
+    opened_by(directory, unlock)
+    after_restore(options, console)
     return Exit.DONE
 
 
@@ -98,6 +104,11 @@ def free_directory(options: Namespace) -> Path:
 
 def _name(options: Namespace) -> str:
     return display_name(DEFAULT_NAME if options.name is None else options.name)
+
+
+def _device_name() -> str:
+    """What the account's other devices call this one, until it is renamed."""
+    return platform.node()
 
 
 def _network(options: Namespace, console: Console) -> str:

@@ -39,6 +39,7 @@ GROUPS: Final = (
         "your account and its road",
         (
             ("account", "create, restore and show your account"),
+            ("device", "link, list and remove your devices"),
             ("profile", "change your name, and what protects your files"),
             ("settings", "say what others are told, and who may write"),
             ("status", "show how the account stands"),

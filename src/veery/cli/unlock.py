@@ -66,6 +66,11 @@ def unlock_of(directory: Path, console: Console) -> Unlock:
     return _asked[directory]
 
 
+def opened_by(directory: Path, unlock: Unlock) -> None:
+    """Remember what opens a profile that this command has just made: nobody is asked for it again."""
+    _asked[directory] = unlock
+
+
 def _way_in(directory: Path, console: Console) -> Unlock:
     match read_header(directory).unlock:
         case KeyFileWay():

@@ -13,6 +13,7 @@ from veery.app.methods import (
     arrangement,
     changes,
     contacts,
+    devices,
     events,
     locking,
     messages,
@@ -77,6 +78,16 @@ METHODS: Final[Mapping[str, Method]] = {
         arrangement.disappear,
         own_settings.settings,
         own_settings.set_setting,
+        devices.devices,
+        devices.device_link,
+        devices.device_start,
+        devices.device_confirm,
+        devices.device_approve,
+        devices.device_ignore,
+        devices.device_remove,
+        devices.device_rename,
+        devices.device_publish,
+        devices.device_leave,
         outbox.outbox,
         outbox.retry,
         outbox.drop,
@@ -106,9 +117,9 @@ STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (events.
 HELLO: Final = own_account.hello.__name__
 # Not made twice by being made again: a session repeats these when the process that it asked has ended.
 REPEATABLE: Final = frozenset(
-    {*METHODS, *STREAMS} - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"}
+    {*METHODS, *STREAMS} - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"} - devices.ONCE
 )
 # They wait for something outside: a process that ends does not wait for them.
-LASTING: Final = frozenset({"wait_stored", "fetch", "sync_now", "sync_flush", "path", *STREAMS})
+LASTING: Final = frozenset({"wait_stored", "fetch", "sync_now", "sync_flush", "path", *devices.LASTING, *STREAMS})
 # Streams of numbered events, which go on after the last number.
 CURSOR: Final = frozenset({"follow"})
