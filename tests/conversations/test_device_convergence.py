@@ -293,7 +293,7 @@ def run(examples: int, steps: int) -> None:
 
 @pytest.mark.timeout(600)
 def test_devices_converge() -> None:
-    run(examples=12, steps=25)
+    run(examples=8, steps=20)
 
 
 @pytest.mark.slow
