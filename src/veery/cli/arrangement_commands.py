@@ -78,7 +78,7 @@ def disappear(options: Namespace, console: Console) -> int:
     if console.as_json:
         console.record(changed)
     else:
-        name = name_of(str(changed["id"]), titles([changed]))
+        name = "yourself" if changed["note_to_self"] else name_of(str(changed["id"]), titles([changed]))
         console.talk(f"What you write to {name} {disappears_words(changed['disappears'])}.")
     return Exit.DONE
 

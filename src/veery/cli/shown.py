@@ -23,6 +23,7 @@ PATH_HEAD: Final = ("STATE", "AGE", "FAILURES", "HOPS")
 NOTICE_MARK: Final = "n"  # before the number of a copy that no message shows
 _ME: Final = "you"
 _INDENT: Final = "    "
+_GROUP: Final = "03"  # what ids of groups begin with
 _QUOTED_MAX: Final = 60  # characters of a quoted text that are shown
 _KINDS: Final = {
     "screenshot": "took a screenshot",
@@ -110,8 +111,8 @@ def with_names(text: str, mentioned: Sequence[Json]) -> str:
     for each in mentioned:
         name = "You" if each.get("own") else each.get("title")
         if name:
-            shown = one_line(str(name)).replace("@", "")
-            text = re.sub(f"@{re.escape(str(each['id']))}", lambda _, shown=shown: f"@{shown}", text, flags=re.I)
+            shown = "@" + one_line(str(name)).replace("@", "")
+            text = shown.join(re.split(f"@{re.escape(str(each['id']))}", text, flags=re.IGNORECASE))
     return text
 
 
@@ -131,7 +132,10 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
     if kind in ("message", "notice"):
         who = _ME if event["direction"] == "out" else name_of(str(event["sender"]), names)
         request = " (message request)" if event.get("request") else ""
-        place = "" if event["direction"] == "in" else f" to {name_of(str(event['conversation']), names)}"
+        incoming = event["direction"] == "in"
+        in_group = event["conversation"].startswith(_GROUP)
+        where = name_of(str(event["conversation"]), names)
+        place = (f" in {where}" if in_group else "") if incoming else f" to {where}"
         level = "".join(f" {word}" for word in level_words(event)) if event["direction"] == "in" else ""
         head = f"{clock_time(int(event['sent_at']))} {who}{place}{request}{level}"
         return [head, *body_lines(event)]
@@ -144,6 +148,8 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
         return [f"{who} {verb} {printable(str(event['emoji']))} {place} message #{event['id']}"]
     if kind == "deleted" and event.get("by"):
         return [f"message #{event['id']} was deleted for everyone"]
+    if kind == "group":
+        return group_lines(event, names)
     if kind == "outbox":
         return [f"notice {NOTICE_MARK}{event['copy']} failed: {event['reason']}"]
     if kind == "device":
@@ -153,6 +159,20 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
     if kind == "gap":
         return [f"events up to {event['seq']} were removed before they were read here"]
     return []
+
+
+def group_lines(event: Json, names: Mapping[str, str]) -> list[str]:
+    """What happened to a group of the account; empty for what its messages tell."""
+    who = name_of(str(event["by"]), names) if event.get("by") else "somebody"
+    told = {
+        "invited": f"{who} invites you; answer with `veery group accept` or `veery group decline`",
+        "joined": "you are in it now",
+        "promoted": "you are an admin now",
+        "kicked": "you were removed",
+        "destroyed": "it was deleted for everybody",
+        "left": "you have left it",
+    }.get(str(event["change"]))
+    return [] if told is None else [f"group {one_line(str(event['name'])) or shorten(str(event['group']))}: {told}"]
 
 
 def conversation_row(conversation: Json, now: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from veery.client.admission import admit
 from veery.client.apply_control import (
     apply_call,
     apply_extraction,
@@ -18,11 +19,8 @@ from veery.client.apply_control import (
 )
 from veery.client.apply_data import apply_data
 from veery.client.arrivals import Arrival, Batch
-from veery.client.keeping import is_stranger
 from veery.client.levels.learning import learn_message
 from veery.client.opening import Broken, Opened, Opening
-from veery.client.settings import Strangers, strangers
-from veery.errors import Rejected
 from veery.protocol.content import (
     CallMessage,
     DataExtraction,
@@ -41,12 +39,6 @@ from veery.store.inbox import FetchedItem, Undecoded
 UNKNOWN_KIND = "content.unknown"
 
 
-class StrangerRefused(Rejected):
-    """A message of somebody whom this account has not accepted, while it takes those of contacts alone."""
-
-    default_kind = "receive.stranger"
-
-
 def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem) -> Undecoded | None:
     """Apply one item of a batch. Raises ProtocolError when it is refused."""
     opening = openings[item.hash]
@@ -62,9 +54,7 @@ def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem)
         if dropped.reason is DropReason.NO_EFFECT and _may_be_known_later(opening):
             return Undecoded(UNKNOWN_KIND)
         raise
-    author = batch.tables.conversations.get(arrival.sender.hex)
-    if is_stranger(author, batch, arrival) and strangers(batch.tables) is Strangers.CONTACTS:
-        raise StrangerRefused("only contacts may write to this account")
+    admit(batch, arrival)
     if not arrival.own:
         learnt = learn_message(
             batch.tables, arrival.sender, opening.content, opening.level, arrival.timestamp_ms, batch.times

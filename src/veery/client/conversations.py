@@ -10,7 +10,7 @@ from veery.client import fates
 from veery.client.approval import Change, shown, tell
 from veery.client.arrivals import Shorten
 from veery.client.core import Core
-from veery.client.disappearing import start_after_reading
+from veery.client.disappearing import LAST_NOTICE, start_after_reading
 from veery.client.expiring import Expiring
 from veery.client.faults import SelfRefused, no_conversation, no_message
 from veery.client.read_receipts import queue_receipts
@@ -161,6 +161,7 @@ class Conversations:
         def work(tables: Tables) -> None:
             held = needed(tables, conversation)
             tables.conversations.delete(conversation)
+            tables.accounts.set_setting(LAST_NOTICE + conversation, None)
             tell(tables, replace(held, unread=0), Change.FORGOTTEN, now_ms)
 
         await self._core.write(work)
@@ -172,6 +173,7 @@ class Conversations:
             needed(tables, conversation)
             before = tables.messages.count(conversation)
             tables.messages.clear(conversation)
+            tables.accounts.set_setting(LAST_NOTICE + conversation, None)
             tables.conversations.update(conversation, changed)
             tell(tables, needed(tables, conversation), change, now_ms)
             return before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from veery.client.arrivals import Arrival, Batch, Shorten
 from veery.client.contents import conversation_kind
@@ -20,6 +21,8 @@ from veery.protocol.expiry_rules import (
 )
 from veery.store.message_values import Expiration, Message
 from veery.store.tables import Tables
+
+LAST_NOTICE: Final = "timer_notice:"  # setting, one for each conversation: id of the timer notice that is shown
 
 
 def arrived(batch: Batch, arrival: Arrival) -> Expiration:

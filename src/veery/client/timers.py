@@ -12,6 +12,7 @@ from veery.client.approval import Change, tell
 from veery.client.contents import conversation_kind
 from veery.client.conversations import needed
 from veery.client.core import Core, Times
+from veery.client.disappearing import LAST_NOTICE
 from veery.client.faults import TimerRefused
 from veery.client.writing import Draft, write_message
 from veery.protocol.account import AccountId
@@ -25,7 +26,6 @@ from veery.store.tables import Tables
 TIMER_NOTICE: Final = "timer"  # kind of a message that changes how messages disappear
 TIMER_MIN_S: Final = TTL_MIN_MS // SECOND_MS  # a swarm keeps nothing for a shorter time
 TIMER_MAX_S: Final = TTL_MAX_PUBLIC_MS // SECOND_MS  # nor for a longer one
-_LAST_NOTICE: Final = "timer_notice:"  # setting, one for each conversation: id of the notice that is shown
 
 
 class Timers:
@@ -52,7 +52,7 @@ class Timers:
 
         def work(tables: Tables) -> tuple[DisappearingMode, int]:
             needed(tables, conversation)
-            shown = tables.accounts.setting(_LAST_NOTICE + conversation)
+            shown = tables.accounts.setting(LAST_NOTICE + conversation)
             notice = None if shown is None else tables.messages.get(int(shown))
             if notice is None:
                 raise TimerRefused("there is no notice to follow", kind="client.timer.notice")
@@ -69,7 +69,7 @@ def mode_of(expiration: Expiration) -> DisappearingMode:
 
 def show_notice(tables: Tables, conversation: str, notice: int) -> None:
     """A new notice stands in place of the older one."""
-    setting = _LAST_NOTICE + conversation
+    setting = LAST_NOTICE + conversation
     older = tables.accounts.setting(setting)
     tables.messages.delete(() if older is None else (int(older),))
     tables.accounts.set_setting(setting, str(notice))

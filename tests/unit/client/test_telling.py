@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.conversations.engines import Device, account_of, exchange
+from tests.conversations.engines import Device, account_of, exchange, store_of
 from tests.conversations.memory_swarm import Fate
-from tests.unit.client.mail import deliver, kinds
+from tests.unit.client.mail import deliver, kinds, sealed
+from veery.client.admission import admit
+from veery.client.arrivals import Arrival, Batch
+from veery.client.core import Times
+from veery.client.opening import Opened, open_item
 from veery.client.settings import SettingWrong
 from veery.errors import NotFound, PeerRefused
 from veery.policy.typing import TypingState
@@ -19,12 +23,17 @@ from veery.protocol.content import (
     CallType,
     DataMessage,
     ExpirationType,
+    GroupPromote,
+    GroupUpdateMessage,
     Kind,
     ReceiptMessage,
     TypingMessage,
     decode,
 )
 from veery.protocol.expiry_rules import DisappearingMode
+from veery.protocol.groups import GroupAdminKeys
+from veery.secret import Secret
+from veery.store.inbox import FetchedItem
 from veery.store.message_values import DeliveryState
 from veery.store.outbox import CopyRole
 
@@ -247,6 +256,18 @@ async def test_contacts_only_drops_what_strangers_send(alice: Device, bob: Devic
     await deliver(CAROL, bob, DataMessage(body="hello?"))
     assert await bob.messages(CAROL_ID) == []
     assert await bob.client.conversations.list(hidden=True) == ()
+    group = GroupAdminKeys.from_seed(bytes(range(32)))
+    promotion = DataMessage(group_update_message=GroupUpdateMessage(GroupPromote(Secret(bytes(range(32))), "Group")))
+    refused = await deliver(CAROL, bob, promotion)
+    assert await bob.read(lambda tables: tables.inbox.is_seen(refused))
+    assert await bob.client.conversations.list(hidden=True) == ()
+    await store_of(bob.client).run(
+        lambda tables: tables.conversations.ensure(group.group_id.hex, "group", bob.clock.now_ms())
+    )
+    opened = open_item(sealed(CAROL, bob, promotion, 5), bob.account)
+    assert isinstance(opened, Opened)
+    arrival = Arrival(FetchedItem("hash", b"", 5, 5), opened, CAROL_ID, own=False)
+    await bob.read(lambda tables: admit(Batch(tables, bob.account.account_id, Times(5, 5)), arrival))
     await bob.client.sending.send_text(alice.id, "you I know")
     await exchange(alice, bob)
     await alice.client.sending.send_text(bob.id, "hello")
