@@ -164,6 +164,7 @@ class Client:
     async def _road_opened(self) -> None:
         """There is a way to the network again."""
         await self.pump.road_opened()
+        self.sync.road_opened()
         await self._expiring.shorten_pending()
 
     async def _settled(self) -> None:

@@ -27,6 +27,7 @@ from veery.protocol.constants import (
     CONFIG_RETRY_MS,
     HOUR_MS,
     SECOND_MS,
+    TTL_CONFIG_MS,
     TTL_MAX_PRIVATE_MS,
 )
 from veery.protocol.storage_rpc import owner_signer
@@ -102,12 +103,22 @@ class Sync:
 
     async def renew(self) -> tuple[str, ...]:
         """Let what the swarm holds live on; gives the names of what it had forgotten. Raises NetworkError."""
-        lost = await self._pushing.renew()
+        lost = tuple(NAMES[each] for each in await self._pushing.renew())
         times = self._core.times()
-        if lost:
-            names = [NAMES[each] for each in lost]
-            await self._core.write(lambda tables: self._account.tell(tables, "forgotten", times, documents=names))
-        return tuple(NAMES[each] for each in lost)
+
+        def work(tables: Tables) -> None:
+            tables.configs.trim(times.local_ms - TTL_CONFIG_MS)
+            if lost:
+                self._account.tell(tables, "forgotten", times, documents=list(lost))
+
+        await self._core.write(work)
+        return lost
+
+    def road_opened(self) -> None:
+        """There is a way to the network again: what waits need not wait longer."""
+        if self._retry_ms:
+            self._retry_ms = 0
+            self._core.hub.wake()
 
     async def polled(self) -> None:
         """A poll has read everything that a member of the own swarm holds."""
@@ -137,21 +148,29 @@ class Sync:
     async def _work_due(self) -> int:
         """Do what is due; gives the moment of local time when something is due next."""
         await self._take_in()
-        now_ms = self._core.clock.now_ms()
-        try:
-            if self._renew_ms is None or now_ms >= self._renew_ms:
-                self._renew_ms = await self._first_renewal() if self._renew_ms is None else now_ms
-                if now_ms >= self._renew_ms:
-                    self._renew_ms = now_ms + CONFIG_RENEW_MS
-                    await self.renew()
-            due_ms = await self._core.read(self._push_due)
-            if due_ms <= self._core.clock.now_ms():
+        renew_ms = await self._renew_due()
+        due_ms = await self._core.read(self._push_due)
+        if due_ms <= self._core.clock.now_ms():
+            try:
                 await self.push()
-                due_ms = await self._core.read(self._push_due)
-        except NetworkError as error:
-            log.info("The configuration waits: %s", error)
-            due_ms = self._retry_ms or now_ms + CONFIG_RETRY_MS
-        return min(due_ms, self._renew_ms or _NEVER)
+            except NetworkError as error:
+                log.info("The configuration waits: %s", error)
+            due_ms = await self._core.read(self._push_due)
+        return min(due_ms, renew_ms)
+
+    async def _renew_due(self) -> int:
+        """Renew what the swarm holds if it is time; gives when it is time again."""
+        now_ms = self._core.clock.now_ms()
+        if self._renew_ms is None:
+            self._renew_ms = await self._first_renewal()
+        if now_ms >= self._renew_ms:
+            self._renew_ms = now_ms + CONFIG_RENEW_MS
+            try:
+                await self.renew()
+            except NetworkError as error:
+                log.info("The configuration is not renewed: %s", error)
+                self._renew_ms = now_ms + CONFIG_RETRY_MAX_MS
+        return self._renew_ms
 
     async def _first_renewal(self) -> int:
         """When the documents are to be renewed that an earlier engine has renewed."""
