@@ -31,6 +31,7 @@ GROUPS: Final = (
             ("conversation", "pin, mute, hide or remove a conversation"),
             ("typing", "tell that you are typing"),
             ("requests", "answer people who write for the first time"),
+            ("group", "make, join and change groups"),
             ("contact", "block, rename or remove a contact"),
             ("outbox", "look at what is not sent yet"),
         ),

@@ -15,7 +15,29 @@ READING: Final = frozenset(
     {"account", "conversations", "requests", "messages", "search", "storage", "trim_rules", "settings"}
 )  # what `local` can answer
 
-NOT_TWICE: Final = frozenset({"send", "drop", "delete", "forget", "disappear", "screenshot", "device_link", "device_approve", "device_remove", "device_leave"})  # what must not be done again when an engine ends meanwhile
+NOT_TWICE: Final = frozenset(
+    {
+        "send",
+        "drop",
+        "delete",
+        "forget",
+        "disappear",
+        "screenshot",
+        "group_create",
+        "group_invite",
+        "group_accept",
+        "group_decline",
+        "group_promote",
+        "group_resend",
+        "group_remove",
+        "group_leave",
+        "group_destroy",
+        "device_link",
+        "device_approve",
+        "device_remove",
+        "device_leave",
+    }
+)  # what must not be done again when an engine ends meanwhile
 
 
 def answer(options: Namespace, console: Console, method: str, **params: Any) -> Any:

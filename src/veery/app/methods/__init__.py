@@ -15,6 +15,7 @@ from veery.app.methods import (
     contacts,
     devices,
     events,
+    groups,
     locking,
     messages,
     outbox,
@@ -96,6 +97,21 @@ METHODS: Final[Mapping[str, Method]] = {
         security.require_v2,
         locking.lock_after,
         locking.set_lock_after,
+        groups.groups,
+        groups.group_show,
+        groups.group_create,
+        groups.group_invite,
+        groups.group_accept,
+        groups.group_decline,
+        groups.group_promote,
+        groups.group_resend,
+        groups.group_remove,
+        groups.group_rename,
+        groups.group_describe,
+        groups.group_timer,
+        groups.group_clear,
+        groups.group_leave,
+        groups.group_destroy,
         storage.search,
         storage.storage,
         storage.trim,
@@ -116,8 +132,12 @@ STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (events.
 
 HELLO: Final = own_account.hello.__name__
 # Not made twice by being made again: a session repeats these when the process that it asked has ended.
+_GROUPS: Final = {each for each in METHODS if each.startswith("group_")} - {"group_show"}
 REPEATABLE: Final = frozenset(
-    {*METHODS, *STREAMS} - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"} - devices.ONCE
+    {*METHODS, *STREAMS}
+    - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"}
+    - _GROUPS
+    - devices.ONCE
 )
 # They wait for something outside: a process that ends does not wait for them.
 LASTING: Final = frozenset({"wait_stored", "fetch", "sync_now", "sync_flush", "path", *devices.LASTING, *STREAMS})

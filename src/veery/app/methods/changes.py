@@ -6,6 +6,7 @@ from typing import Final
 
 from veery.app.methods.parameters import Json, ParametersWrong, Params, conversation_of, flag_of, number_of, text_of
 from veery.client.client import Client
+from veery.client.groups.standing import GROUP_PREFIX
 from veery.errors import NotFound
 
 DELETED_MAX: Final = 1_000  # messages of one call
@@ -24,9 +25,13 @@ async def react(client: Client, params: Params) -> Json:
 
 
 async def unsend(client: Client, params: Params) -> Json:
-    """Delete an own message for everyone."""
+    """Delete an own message for everyone; in a group an admin may delete any."""
     id_ = number_of(params, "id")
-    await client.deleting.unsend(id_)
+    held = await client.sending.get(id_)
+    if held.conversation.startswith(GROUP_PREFIX):
+        await client.groups.delete_messages(held.conversation, [id_])
+    else:
+        await client.deleting.unsend(id_)
     return {"id": id_, "deleted": "everywhere"}
 
 

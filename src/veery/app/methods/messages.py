@@ -45,8 +45,9 @@ async def sent_fields(client: Client, message: Message) -> Json:
 
 
 async def fetch(client: Client, params: Params) -> Json:
-    """Poll the own swarm now."""
-    return asdict(await client.receiving.fetch())
+    """Poll the own swarm now, and those of groups."""
+    found = await client.receiving.fetch()
+    return asdict(found + await client.groups.fetch())
 
 
 async def messages(client: Client, params: Params) -> Json:

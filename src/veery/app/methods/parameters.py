@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from veery.client.client import Client
 from veery.errors import ClientError, NotFound
 from veery.protocol.account import AccountId
+from veery.protocol.constants import PREFIX_GROUP
 
 Json: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Any]
@@ -53,18 +54,21 @@ def flag_of(params: Params, name: str) -> bool:
 
 
 async def conversation_of(client: Client, params: Params, name: str = "conversation") -> str:
-    """The conversation that a person named: an Account ID, or a contact's name or the beginning of the ID."""
+    """The conversation that a person named: the ID of an account or a group, its name, or the beginning of the ID."""
     return await find_conversation(client, text_of(params, name))
 
 
 async def find_conversation(client: Client, named: str) -> str:
-    """The Account ID for what a person typed: an ID whole, or what one contact alone is called or begins with.
+    """The conversation for what a person typed: an ID whole, or what one contact or group alone is called.
+
+    The beginning of an ID does as well.
 
     Raises NotFound (nobody, or several), AccountIdWrong.
     """
     typed = named.strip()
     if len(typed) == 66:
-        return AccountId.parse_user(typed).hex
+        is_group = typed.lower().startswith(f"{PREFIX_GROUP:02x}")
+        return (AccountId.from_hex(typed) if is_group else AccountId.parse_user(typed)).hex
     known = [*await client.conversations.list(hidden=True), *await client.requests.list()]
     by_name = {each.id for each in known if typed.casefold() in (each.nickname.casefold(), each.name.casefold())}
     by_id = {each.id for each in known if len(typed) >= 4 and each.id.startswith(typed.lower())}

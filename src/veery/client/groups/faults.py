@@ -6,7 +6,10 @@ from veery.errors import ClientError, NotFound, PeerRefused, Rejected, Retry
 
 
 class GroupClosed(ClientError):
-    """The account is not in the group (any more), or not yet. `kind`: client.group.invited, .kicked, .destroyed, .no_key."""
+    """The account is not in the group (any more), or not yet.
+
+    `kind`: client.group.invited, .kicked, .destroyed, .no_rights, .no_key.
+    """
 
     default_kind = "client.group.closed"
 

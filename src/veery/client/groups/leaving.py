@@ -9,7 +9,7 @@ from veery.client.groups.faults import GroupPushRefused, GroupRefused
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.sealing import seal_content, sending_key
 from veery.client.groups.sequences import sequence
-from veery.client.groups.standing import check_open, erase, signer_of
+from veery.client.groups.standing import check_open, erase_known, signer_of
 from veery.client.groups.writing import group_copy, update_content
 from veery.client.timestamps import next_timestamp
 from veery.protocol.content import GroupMemberLeft, GroupMemberLeftNotification
@@ -39,7 +39,7 @@ async def leave(core: Core, room: GroupRoom) -> None:
     except GroupPushRefused as error:
         if error.code != _UNAUTHORISED:  # else this account was removed already
             raise
-    await core.write(lambda tables: erase(tables, room.row(tables), "left", core.times()))
+    await core.write(lambda tables: erase_known(tables, room.id, "left", core.times()))
 
 
 def _farewell(core: Core, room: GroupRoom, tables: Tables, times: Times) -> tuple[Signer, list[tuple[NewCopy, bytes]]]:

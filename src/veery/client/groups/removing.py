@@ -49,7 +49,7 @@ class Removals:
 
 
 async def carry_out(core: Core, room: GroupRoom) -> bool:
-    """Remove whoever is marked; tells whether there was anybody. The change is then to be pushed. Raises NetworkError."""
+    """Remove whoever is marked, which is then to be pushed; tells whether there was anybody. Raises NetworkError."""
     async with room.busy:
         times = core.times()
         found = await core.write(lambda tables: _prepare(core, room, tables, times))

@@ -56,7 +56,7 @@ class GroupPush:
 
 
 def prepare(room: GroupRoom, tables: Tables, times: Times) -> GroupPush | None:
-    """What is to be stored now, None for nothing; fixes the bytes. Raises ConfigMisuse for a document that is too large."""
+    """What is to be stored now, None for nothing; fixes the bytes. Raises ConfigMisuse for too large a document."""
     if tables.groups.get(room.id) is None or not room.needs_push(tables):
         return None
     admin, rotation = room.need_admin(tables), room.keys(tables).pending

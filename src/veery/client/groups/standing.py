@@ -1,4 +1,4 @@
-"""How the account stands to a group, by its row alone: rights, keys, whether it is in it, and how that ends (08.2, 08.7).
+"""How the account stands to a group, by its row alone: rights, keys, being in it, and how that ends (08.2, 08.7).
 
 Nothing here knows of documents, so that whoever reads ordinary messages can use it.
 """
@@ -114,3 +114,10 @@ def state_of(row: GroupRow) -> str:
     if row.invited:
         return "invited"
     return "joined" if row.is_open else "no_rights"
+
+
+def erase_known(tables: Tables, group: AccountId, change: str, times: Times) -> None:
+    """Forget a group, unless that has happened already."""
+    row = tables.groups.get(group)
+    if row is not None:
+        erase(tables, row, change, times)

@@ -1,7 +1,7 @@
 """Groups of the account on its other devices: between the rows of groups and UserGroups (07.10.4).
 
-A trigger marks each row whose rights changed, so that the document follows in time (`client.config.account`); and what a
-merge brings from another device is taken over here, in the transaction of the merge.
+A trigger marks each row whose rights changed, so that the document follows in time (`client.config.account`); and what
+a merge brings from another device is taken over here, in the transaction of the merge.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Final
 from veery.client.core import Core, Times
 from veery.client.groups import removing, sequences
 from veery.client.groups.room import GroupRoom
-from veery.client.groups.standing import erase, keys_of
+from veery.client.groups.standing import erase_known, keys_of
 from veery.client.groups.writing import write_update
 from veery.client.own_swarm import delete_copies
 from veery.network.signed_calls import call_signed
@@ -51,7 +51,7 @@ async def bring(core: Core, room: GroupRoom) -> None:
     if await core.read(lambda tables: _is_open(room, tables) and room.needs_push(tables)):
         await sequences.push(core, room)
     if await core.read(lambda tables: _is_destroyed(room, tables)):
-        await core.write(lambda tables: erase(tables, room.row(tables), "destroyed", core.times()))
+        await core.write(lambda tables: erase_known(tables, room.id, "destroyed", core.times()))
 
 
 async def renew(core: Core, room: GroupRoom) -> bool:

@@ -85,7 +85,7 @@ def _leaving(room: GroupRoom, batch: Batch, arrival: Arrival, author: Member | N
 def delete_content(
     room: GroupRoom, batch: Batch, sender: AccountId, request: GroupDeleteMemberContent, until_ms: int
 ) -> None:
-    """Replace messages by placeholders: an author's own ones, or whatever an admin names; none newer than T (08.7.3)."""
+    """Put placeholders for messages: an author's own ones, or whatever an admin names; none newer than T (08.7.3)."""
     signed = request.admin_signature is not None
     for message in _named(room, batch, request, until_ms, whole_members=signed):
         if message.deleted is Deleted.EVERYWHERE or message.timestamp_ms > until_ms:

@@ -1,0 +1,139 @@
+"""Making groups and inviting people into them (08.6.1, 08.6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from veery.client.core import Core, Times
+from veery.client.groups import sequences
+from veery.client.groups.checks import (
+    Id,
+    check_new,
+    check_room,
+    checked_description,
+    checked_name,
+    id_of,
+    listed_member,
+    people_of,
+)
+from veery.client.groups.faults import GroupRefused
+from veery.client.groups.following import mirror_info
+from veery.client.groups.inviting import Inviting
+from veery.client.groups.pending import MemberNotice, Pending
+from veery.client.groups.room import GroupRoom
+from veery.client.groups.standing import erase_known
+from veery.errors import NetworkError
+from veery.protocol.account import AccountId
+from veery.protocol.constants import SECOND_MS
+from veery.protocol.content import MemberChangeType
+from veery.protocol.groups import GroupAdminKeys, Member, info, key_messages
+from veery.protocol.groups import members as group_members
+from veery.protocol.groups.members import Progress
+from veery.store.groups import GroupRow
+from veery.store.tables import Tables
+
+
+class Making:
+    """Makes groups, invites and promotes. room_of: gives the room of a group."""
+
+    def __init__(self, core: Core, room_of: Callable[[AccountId], GroupRoom]) -> None:
+        self._core = core
+        self._room_of = room_of
+        self._inviting = Inviting(core)
+
+    async def create(self, name: str, members: Iterable[Id] = (), *, description: str = "") -> str:
+        """Make a group and invite people by their Account IDs; gives its id.
+
+        Raises GroupRefused, AccountIdWrong, and NetworkError when the swarm does not take it: then there is no group.
+        """
+        core, wanted = self._core, people_of(members, self._core.own)
+        called, about = checked_name(name), checked_description(description)
+        check_room({core.own, *wanted})
+        admin, times = GroupAdminKeys.create(core.random.random_bytes), core.times()
+        room = self._room_of(admin.group_id)
+
+        def work(tables: Tables) -> None:
+            tables.groups.save(GroupRow(room.id, name=called, seed=admin.seed, joined_s=_now_s(times)))
+            room.change_info(tables, lambda data: info.with_created(info.with_name(data, called), _now_s(times)), times)
+            room.change_info(tables, lambda data: info.with_description(data, about), times)
+            room.write_members(tables, [_founder(core, tables), *(_newcomer(each) for each in wanted)], times)
+            room.rotate(tables, times)
+            if wanted:
+                notice = MemberNotice(MemberChangeType.ADDED, wanted)
+                room.add_pending(tables, Pending(notices=(notice,)))
+            mirror_info(room, tables, times)
+
+        await core.write(work)
+        try:
+            await sequences.push(core, room)
+        except NetworkError:
+            await core.write(lambda tables: erase_known(tables, room.id, "left", core.times()))
+            raise
+        await self._inviting.invite(room, wanted)
+        return room.id.hex
+
+    async def invite(self, group: Id, members: Iterable[Id], *, history: bool = False) -> dict[str, str]:
+        """Invite people; gives the status of each. history: let them read what was written before.
+
+        Raises NotFound, GroupClosed, NotAdmin, GroupRefused, AccountIdWrong; NetworkError when the swarm does not take
+        the change: then those people stand in the list as not invited, and can be invited again.
+        """
+        core, wanted, room = self._core, people_of(members, self._core.own), self._room_of(id_of(group))
+        times = core.times()
+
+        def work(tables: Tables) -> None:
+            admin, listed = room.need_admin(tables), room.members(tables)
+            check_room(listed.keys() | set(wanted))
+            check_new(listed, wanted)
+            room.write_members(tables, [_newcomer(each, history=history) for each in wanted], times)
+            given: tuple[bytes, ...] = ()
+            if history:
+                given = (key_messages.supplement(admin, room.keys(tables).keys, wanted),)
+            room.rotate(tables, times)
+            notice = MemberNotice(MemberChangeType.ADDED, wanted, history)
+            room.add_pending(tables, Pending(given, wanted, (notice,)))
+
+        await core.write(work)
+        try:
+            await sequences.push(core, room)
+        except NetworkError:
+            await self._inviting.note(room, dict.fromkeys(wanted, Progress.FAILED))
+            raise
+        return await self._inviting.invite(room, wanted)
+
+    async def resend(self, group: Id, member: Id) -> str:
+        """Send an invitation or promotion again that was not answered; gives its status. Raises as `invite`."""
+        return await self._inviting.resend(self._room_of(id_of(group)), id_of(member))
+
+    async def promote(self, group: Id, member: Id) -> str:
+        """Make a member an admin, for ever; gives the status. Raises as `invite`, and NotFound for no member."""
+        core, room, person = self._core, self._room_of(id_of(group)), id_of(member)
+        times = core.times()
+
+        def work(tables: Tables) -> None:
+            room.need_admin(tables)
+            held = listed_member(room, tables, person)
+            if held.removal:
+                raise GroupRefused("the member is being removed", kind="client.group.removed")
+            if held.admin and held.promotion == Progress.ACCEPTED:
+                raise GroupRefused("this is an admin already", kind="client.group.admin")
+            room.write_members(tables, [group_members.promoted(held, Progress.NOT_SENT)], times)
+            notice = MemberNotice(MemberChangeType.PROMOTED, (person,))
+            room.add_pending(tables, Pending(unrevoke=(person,), notices=(notice,)))
+
+        await core.write(work)
+        await sequences.push(core, room)
+        return (await self._inviting.promote(room, (person,)))[person.hex]
+
+
+def _founder(core: Core, tables: Tables) -> Member:
+    account = tables.accounts.get()
+    return Member(core.own, name=account.display_name, updated_s=account.profile_s, admin=True)
+
+
+def _newcomer(person: AccountId, *, history: bool = False) -> Member:
+    return Member(person, invite=Progress.NOT_SENT, with_history=history)
+
+
+def _now_s(times: Times) -> int:
+    return times.network_ms // SECOND_MS
