@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +85,7 @@ class StorageService:
             every = await self._core.read(lambda tables: tables.trimming.fitting(now_ms, -1))
             return Trimmed(every, freed)
         taken: list[TrimFile] = []
-        while some := await self._core.write(lambda tables: _trim(tables, now_ms)):
+        while some := await self._core.write(partial(_trim, now_ms=now_ms, after=taken[-1].attachment if taken else 0)):
             taken += some
             await self.sweep()
         return Trimmed(tuple(taken), freed)
@@ -141,8 +142,8 @@ class StorageService:
         return await self._core.read(work)
 
 
-def _trim(tables: Tables, now_ms: int) -> tuple[TrimFile, ...]:
-    taken = tables.trimming.trim(now_ms, _AT_ONCE)
+def _trim(tables: Tables, now_ms: int, after: int) -> tuple[TrimFile, ...]:
+    taken = tables.trimming.trim(now_ms, _AT_ONCE, after)
     if taken:
         told = {"trimmed": len(taken), "messages": sorted({each.message for each in taken})}
         tables.events.append(STORAGE_EVENT, told, now_ms)

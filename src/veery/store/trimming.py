@@ -119,29 +119,32 @@ class Trimming:
         """Remove a rule; False if there is none of this number."""
         return bool(self._db.execute("DELETE FROM trim_rules WHERE id = ?", (clamp(id_),)).rowcount)
 
-    def fitting(self, now_ms: int, limit: int) -> tuple[TrimFile, ...]:
-        """At most `limit` local files that the rules fit, the oldest first."""
+    def fitting(self, now_ms: int, limit: int, after: int = 0) -> tuple[TrimFile, ...]:
+        """At most `limit` local files that the rules fit, in the order of their attachments' ids, above `after`."""
         if not self.rules():
             return ()
         rows = self._db.execute(
             f"SELECT a.id, m.id, c.id, a.file_name, {_KIND}, b.size, m.received_ms{_FILES} AND {_FITS}"
-            " ORDER BY a.id LIMIT ?2",
-            (now_ms, limit),
+            " AND a.id > ?3 ORDER BY a.id LIMIT ?2",
+            (now_ms, limit, after),
         )
         return tuple(TrimFile(*row) for row in rows)
 
     def fitting_total(self, now_ms: int) -> tuple[int, int]:
-        """How many local files the rules fit, and how many bytes go with them (files that nobody else refers to)."""
+        """How many local files the rules fit, and how many bytes go with them: of files that nothing else needs."""
+        if not self.rules():
+            return 0, 0
         row = one(
             self._db,
-            f"SELECT count(*), coalesce(sum(CASE WHEN b.refs = 1 THEN b.size ELSE 0 END), 0){_FILES} AND {_FITS}",
+            "SELECT coalesce(sum(fitting), 0), coalesce(sum(CASE WHEN fitting = refs THEN size ELSE 0 END), 0) FROM"
+            f" (SELECT count(*) AS fitting, b.refs AS refs, b.size AS size{_FILES} AND {_FITS} GROUP BY b.name)",  # noqa: S608
             (now_ms,),
         )
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
-    def trim(self, now_ms: int, limit: int) -> tuple[TrimFile, ...]:
+    def trim(self, now_ms: int, limit: int, after: int = 0) -> tuple[TrimFile, ...]:
         """Give up at most `limit` local files that the rules fit; the files go once nobody refers to them (`blobs`)."""
-        found = self.fitting(now_ms, limit)
+        found = self.fitting(now_ms, limit, after)
         self._db.executemany(
             "UPDATE attachments SET state = 'trimmed', file = NULL, file_key = NULL WHERE id = ?",
             [(each.attachment,) for each in found],

@@ -87,6 +87,7 @@ async def test_a_quick_purge_leaves_nothing_of_a_whole_conversation(tmp_path: Pa
         assert SECRET in decrypted(tmp_path, PASSPHRASE)  # in the log: what `purge` is for
         await store.purge()
         assert SECRET not in decrypted(tmp_path, PASSPHRASE)
+        assert SECRET.lower() not in decrypted(tmp_path, PASSPHRASE)  # as the index writes it
         assert size(tmp_path) < full / 3
 
 

@@ -38,7 +38,7 @@ def add(
         file=name,
         file_key=Secret(bytes(32)),
     )
-    number = len(tables.attachments.all_files())
+    number = tables.usage.get().messages
     new = replace(received(NOW - number, "text", author), received_ms=NOW - days * DAY_MS, attachments=(attachment,))
     id_ = tables.messages.insert(new)
     assert id_ is not None
@@ -127,6 +127,9 @@ def test_a_shared_file_is_not_counted_as_freed_by_one_of_its_messages(tables: Ta
     assert tables.trimming.fitting_total(NOW) == (1, 0)
     tables.trimming.trim(NOW, 10)
     assert tables.blobs.unreferenced(10) == ()
+    add(tables, "b", days=10)
+    add(tables, "b", days=11)
+    assert tables.trimming.fitting_total(NOW) == (2, 10)
 
 
 def test_shares_by_conversation_kind_and_age(tables: Tables) -> None:
