@@ -9,9 +9,11 @@ async def sync(*devices: Device, rounds: int = 3) -> None:
     """Let everybody push and fetch, until all know what all have changed."""
     for _ in range(rounds):
         for device in devices:
-            await device.client.sync.push()
-        for device in devices:
             await device.client.receiving.fetch()
+        for device in devices:
+            await device.client.sync.push()
+    for device in devices:
+        await device.client.receiving.fetch()
 
 
 def pushes(device: Device) -> int:

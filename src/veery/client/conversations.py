@@ -102,7 +102,7 @@ class Conversations:
         """Let a conversation stand above all others, also those pinned before. Raises NotFound."""
 
         def work(tables: Tables) -> None:
-            highest = max(0, *(each.priority for each in tables.conversations.all()))
+            highest = max((each.priority for each in tables.conversations.all()), default=0)
             held = needed(tables, conversation)
             changed = held if held.priority > 0 else replace(held, priority=highest + 1)
             tables.conversations.save(changed)

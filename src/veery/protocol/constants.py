@@ -357,6 +357,7 @@ CONFIG_READ_STORED_MS: Final = 30 * DAY_MS  # older read times are not written a
 CONFIG_READ_KEPT_MS: Final = 45 * DAY_MS  # older entries are removed on a push, 07.10.3
 CONFIG_DEBOUNCE_MS: Final = 2 * SECOND_MS  # a push waits so long after the last change, 07.9
 CONFIG_DEBOUNCE_MAX_MS: Final = 10 * SECOND_MS  # and at most so long after the first, 07.9
+CONFIG_FRESH_MS: Final = 5 * MINUTE_MS  # a push builds on a state that was read so lately, ours
 CONFIG_RETRY_MS: Final = 5 * SECOND_MS  # between attempts of a push, doubled after each, 07.9 and ours
 CONFIG_RETRY_MAX_MS: Final = 10 * MINUTE_MS  # ours
 CONFIG_RENEW_MS: Final = 6 * HOUR_MS  # between renewals of what the swarm holds, ours

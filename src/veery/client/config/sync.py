@@ -1,12 +1,16 @@
 """The synchronisation of the own account: when documents are pushed and renewed, and how they stand (07.9).
 
 Changes are collected: a push goes out 2 s after the last change, and at most 10 s after the first. A push that fails is
-repeated with growing pauses. What the swarm holds is renewed when an engine starts, and every six hours from then on;
-what it has forgotten is pushed again, and told.
+repeated with growing pauses. Nothing is pushed before the swarm was read to its end in the last five minutes: what is
+based on a state that others have left five messages behind would be given up by all of them, silently (07.6).
+
+What the swarm holds is renewed when an engine starts, and every six hours from then on; what it has forgotten is pushed
+again, and told.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -22,13 +26,14 @@ from veery.protocol.config.diff import Diff
 from veery.protocol.constants import (
     CONFIG_DEBOUNCE_MAX_MS,
     CONFIG_DEBOUNCE_MS,
+    CONFIG_FRESH_MS,
     CONFIG_RENEW_MS,
     CONFIG_RETRY_MAX_MS,
     CONFIG_RETRY_MS,
     HOUR_MS,
     SECOND_MS,
     TTL_CONFIG_MS,
-    TTL_MAX_PRIVATE_MS,
+    TTL_MAX_PUBLIC_MS,
 )
 from veery.protocol.storage_rpc import owner_signer
 from veery.store.config_dumps import ConfigRow
@@ -57,6 +62,8 @@ class Sync:
         self._error: str | None = None
         self._refused: Mapping[str, str] = {}
         self._renew_ms: int | None = None  # local time
+        self._polled_ms: int | None = None  # local time of the last poll that has read everything
+        self._read_anew = asyncio.Event()
 
     async def run(self) -> None:
         """Push and renew when it is due, until cancelled. Faults of the network only postpone."""
@@ -70,11 +77,12 @@ class Sync:
     async def push(self) -> Pushed:
         """Take in and push what was changed, now. Raises NetworkError.
 
-        Nothing is pushed before a restored account has merged what its swarm holds.
+        Nothing is pushed before what the swarm holds was merged lately: then all that is pending waits.
         """
         await self._take_in()
-        if not await self._core.read(lambda tables: _may_push(tables) and self._documents.is_pending(tables)):
-            return Pushed()
+        pending = await self._core.read(self._pending)
+        if not pending or not await self._core.read(self._may_push):
+            return Pushed(waiting=pending)
         try:
             pushed = await self._pushing.push()
         except NetworkError as error:
@@ -90,11 +98,13 @@ class Sync:
     async def flush(self) -> bool:
         """Push what was changed since this engine was opened, before it ends; tells whether nothing of it waits.
 
-        Faults of the network are no errors here: it goes on the next time.
+        Waits until the swarm was read. Faults of the network are no errors here: it goes on the next time.
         """
         await self._take_in()
         if await self._core.read(self._is_flushed):
             return True
+        while not await self._core.read(self._may_push) and not self._core.hub.closed:
+            await self._read_anew.wait()
         try:
             return not (await self.push()).waiting
         except NetworkError as error:
@@ -123,12 +133,14 @@ class Sync:
     async def polled(self) -> None:
         """A poll has read everything that a member of the own swarm holds."""
         times = self._core.times()
+        first, self._polled_ms = self._polled_ms is None, times.local_ms
+        self._read_anew.set()
 
         def work(tables: Tables) -> None:
             self._account.settled(tables, times)
             last = tables.accounts.setting(_POLLED)
             away_ms = 0 if last is None else times.local_ms - int(last)
-            if away_ms > TTL_MAX_PRIVATE_MS:
+            if away_ms > TTL_MAX_PUBLIC_MS:
                 self._account.tell(tables, "away", times, since=int(last or 0), days=away_ms // (24 * HOUR_MS))
             tables.accounts.set_setting(_POLLED, str(times.local_ms))
 
@@ -138,6 +150,8 @@ class Sync:
 
         if await self._core.read(is_due):
             await self._core.write(work)
+        elif first:
+            self._core.hub.wake()  # what has waited for this poll may go
 
     async def status(self) -> dict[str, Any]:
         """How each document stands, as `veery sync status` shows it. All times are ms of local time."""
@@ -178,13 +192,25 @@ class Sync:
         times = [row.renewed_ms or 0 for row in rows if row.seqno]
         return min(times, default=self._core.clock.now_ms()) + CONFIG_RENEW_MS
 
+    def _may_push(self, tables: Tables) -> bool:
+        """Whether the swarm was read lately. A new account that was never fetched has nothing there."""
+        if _is_restored(tables):
+            return False
+        if self._polled_ms is None:
+            return tables.accounts.setting(_POLLED) is None
+        return self._core.clock.now_ms() - self._polled_ms <= CONFIG_FRESH_MS
+
+    def _pending(self, tables: Tables) -> tuple[str, ...]:
+        rows = tables.configs.all(self._documents.account)
+        return tuple(self._kinds[row.namespace].name for row in rows if row.pending)
+
     def _is_flushed(self, tables: Tables) -> bool:
         rows = tables.configs.all(self._documents.account)
         return not any(row.pending and (row.changed_last_ms or 0) >= self._opened_ms for row in rows)
 
     def _push_due(self, tables: Tables) -> int:
         rows = [row for row in tables.configs.all(self._documents.account) if row.pending]
-        if not rows or not _may_push(tables):
+        if not rows or not self._may_push(tables):
             return _NEVER
         dues = [
             min((row.changed_last_ms or 0) + CONFIG_DEBOUNCE_MS, (row.changed_ms or 0) + CONFIG_DEBOUNCE_MAX_MS)
@@ -195,7 +221,7 @@ class Sync:
 
     async def _take_in(self) -> None:
         core = self._core
-        if await core.read(lambda tables: tables.configs.any_marked() and _may_push(tables)):
+        if await core.read(lambda tables: tables.configs.any_marked() and not _is_restored(tables)):
             times = core.times()
             await core.write(lambda tables: self._account.take_in(tables, times))
             self._refused = {}
@@ -258,5 +284,5 @@ def leaves(diff: Diff) -> int:
     return sum(leaves(each) if isinstance(each, Mapping) else 1 for each in diff.values())
 
 
-def _may_push(tables: Tables) -> bool:
-    return not tables.accounts.get().restored
+def _is_restored(tables: Tables) -> bool:
+    return tables.accounts.get().restored
