@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.harness import Home, Ran, Service
+from veery.cli.text import now_ms
+from veery.cli.unlock import KEY_NAME
+from veery.policy.downgrade import ContactKeys
+from veery.protocol.account import Account
+from veery.protocol.devices import HybridKeys, account_record
+from veery.runtime.randomness import random_bytes
+from veery.secret import Secret
+from veery.store.contact_keys import ContactSecurity
+from veery.store.database import Store
+from veery.store.keys import KeyFile
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
 NODES = 5
@@ -210,7 +222,9 @@ def test_messages_as_a_person_reads_them(running_pair: tuple[Person, Person]) ->
     assert lines[0].startswith("#1 ")
     assert " you (stored on " in lines[0]
     assert lines[1] == "    hello"
-    assert lines[-2].endswith(f" Bob ({bob.id[:6]}…)")
+    line, _, level = lines[-2].rpartition(" ")
+    assert line.endswith(f" Bob ({bob.id[:6]}…)")
+    assert level in ("[v1]", "[v2]")  # new accounts speak v2 once both have published their keys
     assert lines[-1] == "    hello back"
     alice.good("messages", "Bob", "--mark-read")
     assert alice.good("conversations", "--json").records[0]["unread"] == 0
@@ -301,6 +315,66 @@ def test_names_and_strangers(pair: tuple[Person, Person]) -> None:
     long = alice.veery("send", alice.id, "-", "--json", typed="x" * 2_001)
     assert long.error["kind"] == "client.text.too_long"
     assert alice.good("conversations", "--json").records == []
+
+
+def test_how_well_a_conversation_is_protected(running_pair: tuple[Person, Person]) -> None:
+    alice, bob = running_pair
+    talk(alice, bob)
+    talk(alice, bob)
+    shown = alice.good("contact", "security", "Bob", "--json").record
+    assert shown["conversation"] == bob.id
+    assert (shown["protocol"], shown["next"]["protocol"], shown["next"]["mark"]) == ("v2", "v2", "none")
+    assert shown["first_seen_at"] <= shown["last_seen_at"]
+    assert shown["record"] == bob.good("contact", "security", "Alice", "--json").record["own_record"]
+    assert (shown["echo"], shown["require_v2"], shown["waiting"]) == ("confirmed", False, 0)
+    assert alice.good("contact", "security", "Bob", "--require-v2", "--json").record["require_v2"] is True
+    lines = alice.good("contact", "security", "Bob").out
+    assert f"Bob ({bob.id[:6]}…)" in lines
+    assert "you require v2   yes" in lines
+    assert shown["record"]["fingerprint"] in lines
+    assert alice.good("contact", "security", "Bob", "--no-require-v2", "--json").record["require_v2"] is False
+    assert alice.veery("contact", "security", alice.id, "--json").error["kind"] == "client.self"
+    assert alice.good("messages", "Bob", "--json").records[-1]["protocol"] == "v2"
+
+
+def test_what_waits_for_keys_can_be_sent_anyway(lab: Lab) -> None:
+    person = Person(lab, "waiting", "Wanda")
+    contact = asyncio.run(remember_somebody(lab.home.path / "data" / "profiles" / "waiting"))
+    refused = person.veery("send", contact, "hello", "--json")
+    assert refused.error["kind"] == "client.keys.waiting"
+    assert "veery outbox send-anyway 2" in person.veery("send", contact, "hello").err
+    waiting = [each for each in person.good("outbox", "--json").records if each["role"] == "recipient"]
+    assert [(each["message"], each["state"], each["reason"]) for each in waiting] == [
+        (1, "waiting for keys", "client.keys.waiting"),
+        (2, "waiting for keys", "client.keys.waiting"),
+    ]
+    assert waiting[0]["waiting_since"] > 0
+    assert "waiting for keys since" in person.good("outbox").out
+    assert "(waiting for keys)" in person.good("messages", contact).out
+    assert person.good("contact", "security", contact, "--json").record["next"]["reason"] == "client.keys.waiting"
+    assert person.good("outbox", "send-anyway", "1").err == "Message #1 goes out with long-term keys, this once.\n"
+    assert person.veery("outbox", "send-anyway", "1", "--json").error["kind"] == "client.keys.not_waiting"
+    assert "[v2-fallback] (long-term keys, as you chose)" in person.good("messages", contact).out
+    person.good("outbox", "send-anyway", "2", "--conversation")
+    assert person.good("send", contact, "more", "--json").record["protocol"] == "v2-fallback"
+
+
+async def remember_somebody(directory: Path) -> str:
+    """Let a profile remember keys of an account that publishes nothing now, seen eight days ago; gives its ID."""
+    somebody = Account.create(random_bytes)
+    seed = Secret(random_bytes(32))
+    raw = account_record.sign(
+        HybridKeys.of_account(seed).public,
+        account_x25519_secret=somebody.x25519_secret,
+        random=random_bytes,
+        signed_s=now_ms() // 1_000 - 9 * 86_400,
+    )
+    record = account_record.open(raw, somebody.account_id.raw)
+    seen = ContactKeys().accepted(record, now_ms() - 8 * 86_400_000)
+    store = await Store.open(directory, KeyFile(directory / KEY_NAME))
+    await store.run(lambda tables: tables.contact_keys.save(somebody.account_id, ContactSecurity(seen)))
+    await store.close()
+    return somebody.account_id.hex
 
 
 def test_what_cannot_be_sent_waits(lab: Lab) -> None:

@@ -54,15 +54,15 @@ class HeldCopies:
         return None if row is None else Held(str(row[0]), int(row[1]), bool(row[2]))
 
     def all(self) -> Mapping[int, Held]:
-        """Every copy that waits, by its id."""
-        rows = self._db.execute("SELECT copy, reason, since_ms, chosen FROM held_copies").fetchall()
-        return {int(copy): Held(str(reason), int(since), bool(chosen)) for copy, reason, since, chosen in rows}
+        """Every copy that waits for keys, by its id; those that go out without them do not any more."""
+        rows = self._db.execute("SELECT copy, reason, since_ms FROM held_copies WHERE chosen = 0").fetchall()
+        return {int(copy): Held(str(reason), int(since)) for copy, reason, since in rows}
 
     def count(self, destination: AccountId) -> int:
         """How many copies for an account wait."""
         row = one(
             self._db,
-            "SELECT count(*) FROM held_copies JOIN outbox ON outbox.id = copy WHERE destination = ?",
+            "SELECT count(*) FROM held_copies JOIN outbox ON outbox.id = copy WHERE destination = ? AND chosen = 0",
             (destination.raw,),
         )
         return 0 if row is None else int(row[0])

@@ -68,7 +68,8 @@ def test_a_held_copy_waits_since_the_first_time_and_says_why(tables: Tables) -> 
     assert (tables.held.count(ALICE), tables.held.wake(ALICE, 30)) == (1, 1)
     assert [each.id for each in tables.outbox.due(30, 10)] == [main]
     tables.held.choose(main, 40)
-    assert tables.held.all()[main].chosen
+    assert tables.held.get(main) == Held("else", 10, chosen=True)
+    assert tables.held.all() == {}
     tables.held.release(tables.outbox.need(main))
     held = tables.messages.get(message)
     assert held is not None

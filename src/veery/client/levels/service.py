@@ -139,7 +139,7 @@ def _held_copy(tables: Tables, message: int) -> Copy:
 
 def _may_choose(held: Held | None) -> bool:
     # A copy for own devices is never made with long-term keys when the message was not (06.18.4 R8).
-    return held is not None and held.reason == WAITING
+    return held is not None and held.reason == WAITING and not held.chosen
 
 
 def _outlook(known: ContactSecurity, decision: Decision) -> Outlook:
