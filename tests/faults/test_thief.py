@@ -103,7 +103,7 @@ async def check_theft(world: World, disks: dict[str, Disk], directory: Path) -> 
 
 
 def thief_of(person: Person) -> Thief:
-    return Thief(person.account.words(), person.swarm, person.log)
+    return Thief(person.account.words(), [item.data for item in person.swarm.log], person.log)
 
 
 @pytest.mark.timeout(900)

@@ -7,6 +7,7 @@ second time as v1, so that a thief can be seen to succeed there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -155,15 +156,18 @@ class World:
 
 
 class Thief:
-    """Somebody who has logged all that ever lay in one person's swarm, and now gets the recovery words."""
+    """Somebody who has logged all that ever lay in one person's swarm, and now gets the recovery words.
 
-    def __init__(self, words: str, swarm: Swarm, log: list[Logged]) -> None:
+    devices: what lay in namespace 21; log: in namespace 0.
+    """
+
+    def __init__(self, words: str, devices: Iterable[bytes], log: list[Logged]) -> None:
         self.account = Account.from_words(words)
         self.log = log
         self._groups: list[GroupMessage] = [
-            group_message.parse(item.data, self.account.ed25519_public)
-            for item in swarm.log
-            if message_type(item.data) is MessageType.GROUP
+            group_message.parse(data, self.account.ed25519_public)
+            for data in devices
+            if message_type(data) is MessageType.GROUP
         ]
 
     def account_keys(self, kept: bytes) -> list[HybridKeys]:
