@@ -136,8 +136,8 @@ class Trimming:
             return 0, 0
         row = one(
             self._db,
-            "SELECT coalesce(sum(fitting), 0), coalesce(sum(CASE WHEN fitting = refs THEN size ELSE 0 END), 0) FROM"
-            f" (SELECT count(*) AS fitting, b.refs AS refs, b.size AS size{_FILES} AND {_FITS} GROUP BY b.name)",  # noqa: S608
+            "SELECT coalesce(sum(fitting), 0), coalesce(sum(CASE WHEN fitting = refs THEN size ELSE 0 END), 0) FROM"  # noqa: S608
+            f" (SELECT count(*) AS fitting, b.refs AS refs, b.size AS size{_FILES} AND {_FITS} GROUP BY b.name)",
             (now_ms,),
         )
         return (int(row[0]), int(row[1])) if row else (0, 0)
