@@ -128,6 +128,7 @@ def test_restore_from_standard_input(home: Home) -> None:
         "name": "Anonymous",
         "profile": "phone",
         "unlock": "key file",
+        "linked": False,
     }
 
 

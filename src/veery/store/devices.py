@@ -79,7 +79,6 @@ class Devices:
             (device_group_kept.encode(state), int(gone)),
         )
 
-    @property
     def erase_owed(self) -> int:
         """How often seeds were deleted that the log of the database may still hold; 0: nothing is to be erased."""
         row = one(self._db, "SELECT erase_owed FROM device_group")

@@ -33,7 +33,7 @@ def test_nothing_is_there_at_first(tables: Tables) -> None:
     assert tables.devices.group() is None
     assert not len(tables.devices.account_keys())
     assert tables.devices.publishing() == Publishing()
-    assert not tables.devices.erase_owed
+    assert not tables.devices.erase_owed()
 
 
 def test_a_group_comes_back(tables: Tables) -> None:
@@ -65,16 +65,16 @@ def test_a_purge_is_owed_once_a_seed_is_gone_and_until_it_was_done(tables: Table
     state = rotated(group())
     tables.devices.save(state)
     tables.devices.save(replace(state, ready=True))
-    assert not tables.devices.erase_owed
+    assert not tables.devices.erase_owed()
     pruned = device_membership.prune(state, LATER, confirmed=True)
     tables.devices.save(pruned)
-    owed = tables.devices.erase_owed
+    owed = tables.devices.erase_owed()
     assert owed == 1
     tables.devices.save(group())
     tables.devices.erased(owed)
-    assert tables.devices.erase_owed == 1  # what was deleted while the purge ran
+    assert tables.devices.erase_owed() == 1  # what was deleted while the purge ran
     tables.devices.erased(1)
-    assert not tables.devices.erase_owed
+    assert not tables.devices.erase_owed()
 
 
 async def test_retired_seeds_are_in_no_page_of_the_file_after_a_purge(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class DeviceWork:
 
     async def erase(self) -> None:
         """Make seeds that were deleted unreadable in the files of the store (R7)."""
-        owed = await self._core.read(lambda tables: tables.devices.erase_owed)
+        owed = await self._core.read(lambda tables: tables.devices.erase_owed())
         if not owed:
             return
         try:

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.conversations.engines import Device, make_device
 from tests.conversations.memory_swarm import MemorySwarm
-from tests.conversations.own_devices import ask, first_device, link, stored, sync, told, view
+from tests.conversations.own_devices import ask, link, stored, sync, told, view
 from veery.errors import NotFound
 from veery.protocol.devices import account_record
 from veery.protocol.storage_rpc import Namespace
 from veery.runtime.clock import ManualClock
-
-
-@pytest.fixture
-async def laptop(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[Device]:
-    device = await first_device(tmp_path, swarm, clock)
-    yield device
-    await device.client.close()
-
-
-@pytest.fixture
-async def phone(laptop: Device, tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[Device]:
-    device = await make_device(tmp_path, swarm, clock, "alice", 1, 1)
-    yield device
-    await device.client.close()
 
 
 async def test_a_new_account_pushes_its_group_and_publishes_its_keys(laptop: Device, swarm: MemorySwarm) -> None:
