@@ -1,12 +1,13 @@
 """What is remembered of each contact's keys, and never forgotten because somebody says that there are none (14.1).
 
-A row belongs to an account, not to a conversation. The record is kept as it was signed, and verified again each time
-that it is read: whatever stands in the database, nothing is sealed under keys that the contact did not sign.
+A row belongs to an account, not to a conversation. The record is kept as it was signed, and verified again when it is
+read: whatever stands in the database, nothing is sealed under keys that the contact did not sign.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from veery.policy.contact_keys import KeyCache
@@ -47,6 +48,12 @@ _SAVE: Final = (
     " record_max_s, withdrawn_s, withdrawal_told, floor, long_term_allowed, gossip_echo, gossip_ms, shown, heard_ms,"
     " echo, echo_ms, timeless) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+@lru_cache(maxsize=256)
+def _verified(raw: bytes, account: bytes) -> AccountRecord:
+    # Verifying takes a millisecond, and the same few contacts are looked at again and again.
+    return account_record.open(raw, account)
 
 
 class ContactKeysTable:
@@ -94,7 +101,7 @@ class ContactKeysTable:
 def _read(row: Row, contact: AccountId) -> ContactSecurity:
     fetched, nak, first, last, raw, vt_max, record_max, withdrawn, told, floor, allowed, *rest = row
     gossip_echo, gossip_ms, shown, heard, echo, echo_ms, timeless = rest
-    record: AccountRecord | None = None if raw is None else account_record.open(bytes(raw), contact.raw)
+    record: AccountRecord | None = None if raw is None else _verified(bytes(raw), contact.raw)
     # The cache holds the keys of the last record, and none after a withdrawal.
     cache = KeyCache(fetched, nak, None if record is None else record.keys)
     keys = ContactKeys(

@@ -74,6 +74,8 @@ def _with_echo(
     tables: Tables, contact: AccountId, known: ContactSecurity, said: _Said, times: Times
 ) -> ContactSecurity:
     """What the message says of the record that the contact was given for us; tells when somebody is in between."""
+    if said.extension is None:
+        return known
     echoes = own_echoes(tables, times.network_ms)
     judged = echoes.judge(said.level, said.extension, said.timestamp_ms)
     if judged is Echo.NOTHING:
