@@ -80,6 +80,12 @@ def decode(data: bytes, *, lenient: bool = False) -> Value:
     return value
 
 
+def decode_at(data: bytes, at: int, *, lenient: bool = False) -> tuple[Value, int]:
+    """Decode the value that begins at a place; gives where it ends as well. Raises BtMalformed."""
+    reader = _Reader(data, lenient, at)
+    return reader.value(0), reader.at
+
+
 def decode_dict(data: bytes, *, lenient: bool = False) -> dict[bytes, Value]:
     """Decode a value that must be a dict. Raises BtMalformed."""
     value = decode(data, lenient=lenient)
@@ -99,8 +105,8 @@ def decode_list(data: bytes) -> list[Value]:
 class _Reader:
     __slots__ = ("at", "data", "items", "lenient")
 
-    def __init__(self, data: bytes, lenient: bool) -> None:
-        self.data, self.at, self.items, self.lenient = data, 0, 0, lenient
+    def __init__(self, data: bytes, lenient: bool, at: int = 0) -> None:
+        self.data, self.at, self.items, self.lenient = data, at, 0, lenient
 
     def value(self, depth: int) -> Value:
         self.items += 1

@@ -61,7 +61,10 @@ def between(old: Data, new: Data) -> Diff:
     """The diff that leads from one pruned data dict to another; empty if they are equal, 07.4."""
     found: dict[bytes, DiffValue] = {}
     for key in old.keys() | new.keys():
-        change = _change(old.get(key), new.get(key))
+        before, after = old.get(key), new.get(key)
+        if before == after:  # of most entries: not worth a walk
+            continue
+        change = _change(before, after)
         if change is not None:
             found[key] = change
     return found

@@ -1,8 +1,7 @@
 """Where things stand in the top level of a configuration message.
 
 The bt reader takes one value that fills its input. A configuration message may have bytes behind it, its signature
-covers what stands before a key, and some of its values are not to be looked at; so its top level is walked here, and
-each value is given to the bt reader alone.
+covers what stands before a key; so its top level is walked here, and the bt reader takes each value by itself.
 """
 
 from __future__ import annotations
@@ -45,29 +44,9 @@ def top_level(raw: bytes) -> TopLevel:
             raise ConfigMalformed("the keys of a message are not in ascending order", kind="config.order")
         if len(fields) >= CONFIG_KEYS_MAX:
             raise ConfigMalformed("a message has too many keys", kind="config.count")
-        end = _value_end(raw, at)
-        last, starts[key], fields[key] = key, start, bt.decode(raw[at:end], lenient=True)
-        at = end
+        last, starts[key] = key, start
+        fields[key], at = bt.decode_at(raw, at, lenient=True)
     return TopLevel(fields, starts, at + 1)
-
-
-def _value_end(raw: bytes, at: int) -> int:
-    """Where the value that begins at `at` ends, as far as its brackets tell; what is inside is for the bt reader."""
-    depth = 0
-    while True:
-        lead = raw[at : at + 1]
-        if lead in (b"l", b"d"):
-            depth, at = depth + 1, at + 1
-        elif lead == b"e" and depth:
-            depth, at = depth - 1, at + 1
-        elif lead == b"i":
-            at = raw.find(b"e", at) + 1
-            if not at:
-                raise bt.BtMalformed("the integer does not end", kind="protocol.bt.truncated")
-        else:
-            at = _string_end(raw, at)
-        if not depth:
-            return at
 
 
 def _string_end(raw: bytes, at: int) -> int:
