@@ -43,7 +43,7 @@ class Disk:
     async def keep(self) -> None:
         """What a client does after each change: save, and erase for good what is gone."""
         await self.save()
-        owed = await self.store.read(lambda tables: tables.devices.erase_owed)
+        owed = await self.store.read(lambda tables: tables.devices.erase_owed())
         if owed:
             await self.store.purge()
             await self.store.run(lambda tables: tables.devices.erased(owed))
