@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from ipaddress import ip_address
@@ -17,7 +18,6 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-from multidict import CIMultiDictProxy
 
 from veery.errors import NetworkError, Retry
 from veery.network.proxy import Proxy, make_connector, open_session
@@ -132,7 +132,7 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
     return bytes(kept)
 
 
-def _is_page(content_type: str, headers: CIMultiDictProxy[str]) -> bool:
+def _is_page(content_type: str, headers: Mapping[str, str]) -> bool:
     """Compressed pages were not asked for, and are not unpacked: they may be bombs."""
     return content_type in _PAGES and headers.get("Content-Encoding", "identity").lower() == "identity"
 
