@@ -20,7 +20,11 @@ from veery.store.tables import Tables
 
 T = TypeVar("T")
 
-NETWORK = '[network]\nname = "memory"\nseeds = ["http://127.0.0.1:1"]\n'
+FILE_SERVER_KEY = "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29"
+NETWORK = (
+    '[network]\nname = "memory"\nseeds = ["http://127.0.0.1:1"]\n'
+    f'file_server = {{ url = "http://127.0.0.1:2", key = "{FILE_SERVER_KEY}" }}\n'
+)
 
 
 def account_of(number: int) -> Account:

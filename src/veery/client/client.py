@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Self, TypeVar
 
+from veery.client.attachments import AttachmentsService
 from veery.client.backup import Backup
 from veery.client.config.account import AccountDocuments
 from veery.client.config.sync import Sync
@@ -82,7 +83,8 @@ class Client:
         self.levels = Levels(core, self._keys)
         self.pump = OutboxPump(core, Sealing(core, self._keys))
         self.typing = TypingIndicators(core)
-        self.sending = Sending(core, self.typing.message_sent, Previews(core, proxy))
+        self.attachments = AttachmentsService(core)
+        self.sending = Sending(core, self.typing.message_sent, Previews(core, proxy), self.attachments)
         self.documents = AccountDocuments(core)
         self.sync = Sync(core, self.documents)
         mailbox = own_mailbox(core.account, self.documents.documents.handlers())
@@ -152,6 +154,8 @@ class Client:
             return
         self._started = True
         self._background.start("outbox", self.pump.run)
+        self._background.start("uploads", self.attachments.uploads.run)
+        self._background.start("downloads", self.attachments.downloads.run)
         self._background.start("polling", self.receiving.run)
         self._background.start("groups", self.groups.run)
         self._background.start("devices", self.devices.run)

@@ -6,11 +6,13 @@ became of it reads the `state` events or calls `wait_stored`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from veery.client import fates
+from veery.client.attachments import Attached, AttachmentsService
+from veery.client.attachments.uploading import retry_uploads
 from veery.client.contents import quote_of
 from veery.client.core import Core, Times
 from veery.client.faults import (
@@ -51,16 +53,19 @@ class _Text:
 class Sending:
     """Sends messages of one account. sent: called with the conversation of each message that was written."""
 
-    def __init__(self, core: Core, sent: Callable[[str], None], previews: Previews) -> None:
+    def __init__(
+        self, core: Core, sent: Callable[[str], None], previews: Previews, attachments: AttachmentsService
+    ) -> None:
         self._core = core
+        self._attachments = attachments
         self._sent = sent
         self.previews = previews
 
     async def send_text(self, to: AccountId | str, text: str, *, quote: int | None = None) -> int:
         """Write a text to a person, to a group, or to oneself; gives its message id.
 
-        to: Account ID, or id of a group. quote: id of a message of the same conversation. The message is on the disk when this returns,
-        and will be stored in the recipient's swarm as soon as there is a road.
+        to: Account ID, or id of a group. quote: id of a message of the same conversation. The message is on the disk
+        when this returns, and will be stored in the recipient's swarm as soon as there is a road.
         Raises AccountIdWrong, TextRefused, ContactBlocked, NotFound and QuoteRefused (the quoted message), StoreError.
         """
         recipient = to if isinstance(to, AccountId) else _recipient(to)
@@ -69,6 +74,25 @@ class Sending:
         draft = _Text(self._core.own, recipient, body, quote, preview, self._core.times())
         message = await self._core.write(lambda tables: _queue_text(tables, draft))
         self._core.outbox_changed.set()
+        self._sent(recipient.hex)
+        return message
+
+    async def send(
+        self, to: AccountId | str, text: str = "", *, files: Sequence[Attached] = (), quote: int | None = None
+    ) -> int:
+        """Write a text, files, or both (see `attachments.prepare`); gives the message id. As `send_text`.
+
+        Raises also AttachmentRefused.
+        """
+        if not files:
+            return await self.send_text(to, text, quote=quote)
+        recipient = to if isinstance(to, AccountId) else _recipient(to)
+        body = checked_text(text) if text.strip() else ""
+
+        def quote_in(tables: Tables, conversation: Conversation) -> Quote | None:
+            return _quote(tables, conversation, quote)
+
+        message = await self._attachments.send(recipient, body, files, quote_in)
         self._sent(recipient.hex)
         return message
 
@@ -172,8 +196,11 @@ def _quote(tables: Tables, conversation: Conversation, quoted: int | None) -> Qu
 
 
 def _retry(tables: Tables, message: int, now_ms: int) -> None:
-    if tables.messages.get(message) is None:
+    held = tables.messages.get(message)
+    if held is None:
         raise no_message(message)
+    if retry_uploads(tables, held, now_ms):
+        return
     copies = tables.outbox.of(message)
     failed = [copy for copy in copies if copy.state is CopyState.FAILED]
     if any(now_ms >= copy.created_ms + copy.ttl_ms for copy in failed):

@@ -33,7 +33,7 @@ def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
         "received_at": message.received_ms,
         "hash": message.storage_hash,
         "protocol": protocol_of(message),
-        "attachments": [_attachment(each) for each in tables.attachments.of(message.id)],
+        "attachments": [attachment_fields(each) for each in tables.attachments.of(message.id)],
         "expires": message.expiration.expires_ms,
         "direction": OUTGOING if message.outgoing else INCOMING,
         "request": request,
@@ -108,7 +108,8 @@ def conversation_view(conversation: Conversation, own: str) -> Json:
     }
 
 
-def _attachment(attachment: Attachment) -> Json:
+def attachment_fields(attachment: Attachment) -> Json:
+    """What is told of an attachment."""
     pointer = attachment.pointer
     return {
         "id": attachment.id,

@@ -41,6 +41,17 @@ class Draft:
 
 def write_message(tables: Tables, conversation: Conversation, own: AccountId, draft: Draft, times: Times) -> int:
     """Keep an own message and queue its copies; gives its id. Raises ContactBlocked."""
+    return _write(tables, conversation, own, draft, times, with_copies=True)
+
+
+def write_unsent(tables: Tables, conversation: Conversation, own: AccountId, draft: Draft, times: Times) -> int:
+    """Keep an own message whose copies cannot be made yet; gives its id. Raises ContactBlocked."""
+    return _write(tables, conversation, own, draft, times, with_copies=False)
+
+
+def _write(
+    tables: Tables, conversation: Conversation, own: AccountId, draft: Draft, times: Times, *, with_copies: bool
+) -> int:
     timestamp_ms = approved_timestamp(tables, conversation, own, times)
     sent = outgoing(conversation, tables.accounts.get(), draft.data, timestamp_ms, draft.expiration)
     recipient = AccountId.from_hex(conversation.id)
@@ -56,7 +67,8 @@ def write_message(tables: Tables, conversation: Conversation, own: AccountId, dr
         expiration=sent.expiration,
         attachments=draft.attachments,
     )
-    message = fates.queue(tables, new, sent.copies(own, recipient), times.local_ms)
+    copies = sent.copies(own, recipient) if with_copies else ()
+    message = fates.queue(tables, new, copies, times.local_ms)
     if message is None:  # impossible while T comes from `next_timestamp`, and then nothing of this is kept
         raise ClientError("the time of the message is taken", kind="client.timestamp", remedy="Send it again")
     return message

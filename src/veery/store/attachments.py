@@ -10,8 +10,18 @@ from veery.store.message_values import Attachment, AttachmentState, NewAttachmen
 from veery.store.sql import Connection, Row, clamp, one
 
 _SELECT: Final = (
-    "SELECT id, message, position, url, content_type, file_name, size, flags, width, height, caption, key, digest,"
-    " state, file, file_key FROM attachments"
+    "SELECT a.id, a.message, a.position, a.url, a.content_type, a.file_name, a.size, a.flags, a.width, a.height,"
+    " a.caption, a.key, a.digest, a.state, a.file, a.file_key"
+)
+_PLACE: Final = ", c.id, m.timestamp_ms, m.author"
+_FROM: Final = " FROM attachments AS a"
+_ONE: Final = _SELECT + _FROM
+_LISTED: Final = (
+    _SELECT
+    + _PLACE
+    + _FROM
+    + " JOIN messages AS m ON m.id = a.message JOIN conversations AS c ON c.key = m.conversation"
+    " WHERE ?1 IS NULL OR c.id = ?1 ORDER BY m.timestamp_ms DESC, a.id DESC LIMIT ?2"
 )
 
 
@@ -33,22 +43,41 @@ class Attachments:
 
     def get(self, id_: int) -> Attachment | None:
         """One attachment."""
-        row = one(self._db, _SELECT + " WHERE id = ?", (clamp(id_),))
+        row = one(self._db, _ONE + " WHERE id = ?", (clamp(id_),))
         return None if row is None else _attachment(row)
 
     def of(self, message: int) -> tuple[Attachment, ...]:
         """The attachments of a message, in their order."""
-        rows = self._db.execute(_SELECT + " WHERE message = ? ORDER BY position", (message,))
+        rows = self._db.execute(_ONE + " WHERE message = ? ORDER BY position", (message,))
         return tuple(_attachment(row) for row in rows)
 
     def in_state(self, state: AttachmentState, limit: int) -> tuple[Attachment, ...]:
         """At most `limit` attachments in a state, oldest first: what is still to be fetched or uploaded."""
-        rows = self._db.execute(_SELECT + " WHERE state = ? ORDER BY id LIMIT ?", (state.value, limit))
+        rows = self._db.execute(_ONE + " WHERE state = ? ORDER BY id LIMIT ?", (state.value, limit))
         return tuple(_attachment(row) for row in rows)
 
     def set_state(self, id_: int, state: AttachmentState) -> None:
         """Change the state alone."""
         self._db.execute("UPDATE attachments SET state = ? WHERE id = ?", (state.value, id_))
+
+    def set_uploaded(self, id_: int, url: str, key: Secret, digest: bytes | None) -> None:
+        """Note where the file of an own message lies, and what opens it there."""
+        self._db.execute(
+            "UPDATE attachments SET state = 'stored', url = ?, key = ?, digest = ? WHERE id = ?",
+            (url, key.reveal(), digest, id_),
+        )
+
+    def forget_pointer(self, id_: int) -> None:
+        """Forget what opens the file on the server: it is here (09.6.1)."""
+        self._db.execute("UPDATE attachments SET key = NULL, digest = NULL WHERE id = ?", (id_,))
+
+    def listed(self, conversation: str | None, limit: int) -> tuple[tuple[Attachment, str, int, str], ...]:
+        """At most `limit` attachments of a conversation, or of all, newest first.
+
+        Each with the id of its conversation, T of its message, and its author as hex.
+        """
+        rows = self._db.execute(_LISTED, (conversation, limit))
+        return tuple((_attachment(row[:-3]), str(row[-3]), int(row[-2]), bytes(row[-1]).hex()) for row in rows)
 
     def set_stored(self, id_: int, file: str, file_key: Secret) -> None:
         """Note the local file; the pointer's key and digest are forgotten (09.6.1)."""

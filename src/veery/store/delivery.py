@@ -53,6 +53,15 @@ class Deliveries:
             return None
         return Queued(id_, self._insert(copies, now_ms, id_))
 
+    def add_copies(self, message: int, copies: Sequence[NewCopy], now_ms: int) -> None:
+        """Keep the copies of a message that was queued without them: its files had to be uploaded first."""
+        held = self._messages.get(message)
+        if held is None:
+            return
+        sync = SyncState.WAITING if any(copy.role is CopyRole.SYNC for copy in copies) else SyncState.NONE
+        self._set(held, replace(held.delivery, state=DeliveryState.QUEUED, reason=None, sync=sync))
+        self._insert(copies, now_ms, message)
+
     def queue_control(self, copies: Sequence[NewCopy], now_ms: int) -> tuple[int, ...]:
         """Keep the copies of something that no message shows; gives their ids."""
         return self._insert(copies, now_ms, None)

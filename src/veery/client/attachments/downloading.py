@@ -1,0 +1,118 @@
+"""Downloads: files that are wanted here, one after the other, and again when the way there fails (09.6)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from veery.client.attachments.faults import FileServerMissing
+from veery.client.attachments.local_files import LocalFiles
+from veery.client.attachments.retrying import Retrying
+from veery.client.attachments.servers import FileServers
+from veery.client.core import Core
+from veery.client.views import Json
+from veery.errors import NetworkError, ProtocolError, Retry, VeeryError
+from veery.protocol.attachments import open_attachment, parse_url
+from veery.protocol.attachments.errors import FileServerRefused
+from veery.store.message_values import Attachment, AttachmentState, NewAttachment
+from veery.store.tables import Tables
+
+log: Final = logging.getLogger(__name__)
+
+ATTACHMENT_EVENT: Final = "attachment"
+EXPIRED: Final = "client.attachment.expired"
+PAUSES_S: Final = (30.0, 1_800.0)  # after the first and the second failure; the third is the last, 09.6
+HOUR_S: Final = 3_600.0
+_LOOKED_AT: Final = 100
+_TOGETHER: Final = 3
+_GONE: Final = 404
+
+
+class Downloads:
+    """Fetches the files of messages."""
+
+    def __init__(self, core: Core, files: LocalFiles, servers: FileServers) -> None:
+        self._core = core
+        self._files = files
+        self._servers = servers
+        self._retrying = Retrying(core.clock, PAUSES_S)
+        self._slots = asyncio.Semaphore(_TOGETHER)
+
+    async def run(self) -> None:
+        """Fetch what is wanted, until cancelled."""
+        hub, clock = self._core.hub, self._core.clock
+        while not hub.closed:
+            version = hub.version
+            moment = await self.run_due()
+            await self._core.wait_until(clock.monotonic() + HOUR_S if moment is None else moment, hub.changed(version))
+
+    async def run_due(self) -> float | None:
+        """Try every file that is wanted; gives the moment (monotonic) of the next attempt, None if none waits."""
+        waiting = await self._core.read(lambda t: t.attachments.in_state(AttachmentState.WANTED, _LOOKED_AT))
+        await asyncio.gather(*(self._try(each) for each in waiting if self._retrying.is_due(each.id)))
+        return self._retrying.next(each.id for each in waiting)
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """The content of a file that is not here: from the server, opened, and kept.
+
+        Raises NetworkError (it may be tried again) and ProtocolError (it is given up, and marked as failed).
+        """
+        async with self._slots:
+            try:
+                url = parse_url(attachment.pointer.url)
+                blob = await self._servers.download(url)
+                plain = await asyncio.to_thread(_open, attachment.pointer, blob)
+            except ProtocolError as error:
+                if error.retry is Retry.NEVER:
+                    await self._failed(attachment, error)
+                raise
+        kept = await self._files.write(plain)
+        await self._note(attachment, None, lambda t: t.attachments.set_stored(attachment.id, kept.name, kept.key))
+        return plain
+
+    async def _try(self, attachment: Attachment) -> None:
+        try:
+            await self.fetch(attachment)
+        except ProtocolError as error:
+            if error.retry is not Retry.NEVER:
+                await self._again(attachment, error)
+                return
+        except (NetworkError, FileServerMissing) as error:
+            await self._again(attachment, error)
+            return
+        self._retrying.done(attachment.id)
+
+    async def _again(self, attachment: Attachment, error: VeeryError) -> None:
+        log.info("A download failed: %s", error)
+        if self._retrying.failed(attachment.id) > len(PAUSES_S):
+            self._retrying.done(attachment.id)
+            await self._failed(attachment, error)
+
+    async def _failed(self, attachment: Attachment, error: VeeryError) -> None:
+        gone = isinstance(error, FileServerRefused) and error.code == _GONE
+        reason = EXPIRED if gone else error.kind
+        await self._note(attachment, reason, lambda t: t.attachments.set_state(attachment.id, AttachmentState.FAILED))
+
+    async def _note(self, attachment: Attachment, reason: str | None, change: Callable[[Tables], None]) -> None:
+        now_ms = self._core.clock.now_ms()
+        await self._core.write(partial(_noted, attachment=attachment, reason=reason, change=change, now_ms=now_ms))
+
+
+def _open(pointer: NewAttachment, blob: bytes) -> bytes:
+    url = parse_url(pointer.url)
+    return open_attachment(blob, url=url, key=pointer.key, digest=pointer.digest, size=pointer.size)
+
+
+def _noted(
+    tables: Tables, attachment: Attachment, reason: str | None, change: Callable[[Tables], None], now_ms: int
+) -> None:
+    if tables.attachments.get(attachment.id) is None:
+        return  # deleted meanwhile: the local file goes at the next start
+    change(tables)
+    held = tables.attachments.get(attachment.id)
+    state = AttachmentState.FAILED if held is None else held.pointer.state
+    fields: Json = {"id": attachment.id, "message": attachment.message, "state": state.value, "reason": reason}
+    tables.events.append(ATTACHMENT_EVENT, fields, now_ms)

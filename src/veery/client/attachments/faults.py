@@ -1,0 +1,33 @@
+"""What can be wrong with a file that a user sends, or wants to have."""
+
+from __future__ import annotations
+
+from veery.errors import ClientError, NotFound, Retry
+
+
+class AttachmentRefused(ClientError):
+    """A file that cannot be sent. `kind`: client.attachment.missing, .empty, .too_large, .too_many or .unreadable."""
+
+    default_kind = "client.attachment"
+
+
+class PictureRefused(AttachmentRefused):
+    """A picture that cannot be read, and so cannot be freed of what it tells about its maker."""
+
+    default_kind = "client.attachment.picture"
+    default_remedy = "Convert it to JPEG, PNG, WebP or GIF"
+
+
+class AttachmentGone(ClientError):
+    """The file cannot be had. `kind` says why: client.attachment.expired, or that of what was wrong with it."""
+
+    default_kind = "client.attachment.expired"
+    default_retry = Retry.NEVER
+    default_remedy = "File servers keep files for two weeks; ask the sender for it again"
+
+
+class FileServerMissing(NotFound):
+    """The network names no file server."""
+
+    default_kind = "client.attachment.no_server"
+    default_remedy = "Ask who runs the network for a network file that names one"

@@ -1,0 +1,171 @@
+"""Attachments as a program or person handles them: sending files, listing what came, having one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from veery.client.attachments.downloading import EXPIRED, Downloads
+from veery.client.attachments.faults import AttachmentGone, AttachmentRefused
+from veery.client.attachments.local_files import LocalFile, LocalFiles
+from veery.client.attachments.preparing import Attached
+from veery.client.attachments.servers import FileServers
+from veery.client.attachments.uploading import Uploads
+from veery.client.core import Core
+from veery.client.views import TEXT, Json, attachment_fields
+from veery.client.writing import Draft, write_unsent
+from veery.errors import NotFound, ProtocolError, Retry
+from veery.protocol.account import AccountId
+from veery.protocol.attachments import FileServerRefused, safe_file_name
+from veery.protocol.constants import ATTACHMENTS_MAX
+from veery.protocol.content import DataMessage, Quote
+from veery.protocol.content.attachment import VOICE_MESSAGE
+from veery.runtime.faults import FilePresent, files_mapped
+from veery.runtime.paths import write_new
+from veery.store.conversations import CONTACT, Conversation
+from veery.store.message_values import Attachment, AttachmentState, NewAttachment
+from veery.store.tables import Tables
+
+_NAMES_TRIED: Final = 1_000
+
+QuoteOf = Callable[[Tables, Conversation], Quote | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    recipient: AccountId
+    text: str = field(repr=False)
+    attachments: tuple[NewAttachment, ...]
+
+
+class AttachmentsService:
+    """The attachments of one account."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.files = LocalFiles(core)
+        self.servers = FileServers(core)
+        self.uploads = Uploads(core, self.files, self.servers)
+        self.downloads = Downloads(core, self.files, self.servers)
+
+    async def send(self, recipient: AccountId, text: str, files: Sequence[Attached], quote: QuoteOf) -> int:
+        """Keep a message with files, to be uploaded and sent; gives its id. quote: called in the transaction.
+
+        Everything is on the disk when this returns. Raises AttachmentRefused, ContactBlocked, StoreError.
+        """
+        if len(files) > ATTACHMENTS_MAX:
+            raise AttachmentRefused(
+                f"a message takes {ATTACHMENTS_MAX} files, not {len(files)}",
+                kind="client.attachment.too_many",
+                remedy="Send them in several messages",
+            )
+        kept = [(each, await self.files.write(each.data)) for each in files]
+        given = _Files(recipient, text, tuple(_attachment(each, file) for each, file in kept))
+        times = self._core.times()
+
+        def work(tables: Tables) -> int:
+            conversation = tables.conversations.ensure(given.recipient.hex, CONTACT, times.local_ms)
+            data = DataMessage(body=given.text or None, quote=quote(tables, conversation))
+            draft = Draft(data, TEXT, given.text, attachments=given.attachments)
+            return write_unsent(tables, conversation, self._core.own, draft, times)
+
+        return await self._core.write(work)
+
+    async def list(self, conversation: str | None = None, limit: int = 100) -> list[Json]:
+        """The attachments of a conversation, or of all, newest first."""
+        return await self._core.read(
+            lambda tables: [
+                {
+                    **attachment_fields(each),
+                    "message": each.message,
+                    "conversation": where,
+                    "sent_at": sent_ms,
+                    "sender": sender,
+                }
+                for each, where, sent_ms, sender in tables.attachments.listed(conversation, limit)
+            ]
+        )
+
+    async def content(self, id_: int) -> tuple[str, bytes]:
+        """Name and content of an attachment, fetched if it is not here.
+
+        Raises NotFound, AttachmentGone (it has expired, or cannot be opened), NetworkError, FileServerMissing.
+        """
+        attachment = await self._core.read(lambda tables: tables.attachments.get(id_))
+        if attachment is None:
+            raise NotFound(f"there is no attachment {id_}", remedy="`veery attachments list` shows them")
+        pointer = attachment.pointer
+        name = safe_file_name(pointer.file_name)
+        if pointer.file is not None and pointer.file_key is not None:
+            return name, await self.files.read(pointer.file, pointer.file_key)
+        if pointer.key is None:
+            raise AttachmentGone("the file is not here, and cannot be fetched any more")
+        return name, await self._fetched(attachment)
+
+    async def save(self, id_: int, to: Path) -> Path:
+        """Write an attachment to a new file, or into a directory under its own name; gives where it is.
+
+        Nothing is overwritten. Raises as `content`, FilePresent, FileFault.
+        """
+        name, data = await self.content(id_)
+        return await asyncio.to_thread(_write, to, name, data)
+
+    async def want(self, id_: int) -> None:
+        """Fetch an attachment in the background. Raises NotFound."""
+
+        def work(tables: Tables) -> None:
+            held = tables.attachments.get(id_)
+            if held is None:
+                raise NotFound(f"there is no attachment {id_}", remedy="`veery attachments list` shows them")
+            if held.pointer.state in (AttachmentState.REMOTE, AttachmentState.FAILED) and held.pointer.key is not None:
+                tables.attachments.set_state(id_, AttachmentState.WANTED)
+
+        await self._core.write(work)
+
+    async def _fetched(self, attachment: Attachment) -> bytes:
+        try:
+            return await self.downloads.fetch(attachment)
+        except FileServerRefused as error:
+            if error.retry is not Retry.NEVER:
+                raise
+            raise AttachmentGone("the file server has the file no more", kind=EXPIRED) from error
+        except ProtocolError as error:
+            if error.retry is not Retry.NEVER:
+                raise
+            raise AttachmentGone(
+                f"the file cannot be opened: {error.message}", kind=error.kind, remedy="Ask the sender for it again"
+            ) from error
+
+
+def _attachment(attached: Attached, file: LocalFile) -> NewAttachment:
+    return NewAttachment(
+        url="",
+        content_type=attached.content_type,
+        file_name=attached.name,
+        size=len(attached.data),
+        flags=VOICE_MESSAGE if attached.voice else 0,
+        width=attached.width,
+        height=attached.height,
+        state=AttachmentState.UPLOADING,
+        file=file.name,
+        file_key=file.key,
+    )
+
+
+def _write(to: Path, name: str, data: bytes) -> Path:
+    if not to.is_dir():
+        with files_mapped(f"The file {to}"):
+            write_new(to, data)
+        return to
+    stem, dot, extension = name.rpartition(".")
+    for number in range(1, _NAMES_TRIED):
+        tried = name if number == 1 else f"{stem or name} ({number}){dot if stem else ''}{extension if stem else ''}"
+        try:
+            write_new(to / tried, data)
+        except FilePresent:
+            continue
+        return to / tried
+    raise FilePresent(f"{to} holds too many files of this name", remedy="Name the file with -o FILE")
