@@ -154,6 +154,8 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
         return [f"notice {NOTICE_MARK}{event['copy']} failed: {event['reason']}"]
     if kind == "device":
         return [f"{printable(str(event['text']))}."]
+    if kind == "unreadable":
+        return [f"{printable(str(event['text']))}."]
     if kind in ("level", "security"):
         return [f"{name_of(str(event['conversation']), names)}: {printable(str(event['text']))}."]
     if kind == "gap":

@@ -20,7 +20,8 @@ from veery.client.apply_control import (
 from veery.client.apply_data import apply_data
 from veery.client.arrivals import Arrival, Batch
 from veery.client.levels.learning import learn_message
-from veery.client.opening import Broken, Opened, Opening
+from veery.client.levels.notices import tell_unreadable
+from veery.client.opening import NO_KEY, Broken, Opened, Opening
 from veery.protocol.content import (
     CallMessage,
     DataExtraction,
@@ -45,6 +46,8 @@ def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem)
     if isinstance(opening, Broken):
         raise opening.error
     if isinstance(opening, Undecoded):
+        if opening.reason == NO_KEY and not batch.tables.inbox.is_seen(item.hash):
+            tell_unreadable(batch.tables, item, batch.times.local_ms)
         return opening
     conversation = conversation_of(opening.received, batch.own.raw)
     arrival = Arrival(item, opening, conversation.hex(), own=opening.sender == batch.own)

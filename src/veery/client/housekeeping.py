@@ -41,12 +41,13 @@ class Housekeeping:
 
     async def tidy(self) -> None:
         """Remove events, hashes and undecoded items whose time is over."""
-        now_ms = self._core.clock.now_ms()
+        now_ms, network_ms = self._core.clock.now_ms(), self._core.road.now_ms()
 
         def work(tables: Tables) -> None:
             tables.inbox.trim(now_ms)
             tables.events.trim(now_ms - EVENTS_KEPT_MS)
             tables.shortenings.trim(now_ms - TTL_MAX_PUBLIC_MS)
+            tables.unconfirmed.trim(network_ms)
 
         await self._core.write(work)
         await self._expiring.shorten_pending()

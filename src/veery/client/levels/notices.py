@@ -1,7 +1,7 @@
 """What the user is told about protection: one notice when a conversation falls, and warnings (06.18.4 R4, 14.1).
 
 A `level` event tells that the level of a conversation has dropped. A `security` event carries a warning; each is told
-once, until what it speaks of has changed.
+once, until what it speaks of has changed. An `unreadable` event tells of a message that waits for a key of this device.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Final
 from veery.client import fates
 from veery.policy.level import Level, after_message
 from veery.protocol.account import AccountId
+from veery.store.inbox import FetchedItem
 from veery.store.outbox import Copy, CopyRole
 from veery.store.tables import Tables
 
 LEVEL_EVENT: Final = "level"
 SECURITY_EVENT: Final = "security"
+UNREADABLE_EVENT: Final = "unreadable"
 WAITING: Final = "client.keys.waiting"  # why a message is held: the contact's keys are too old, and no newer are there
 OWN_KEYS: Final = "client.keys.own"  # why a copy for own devices is held: this device has no key of the account
 REQUIRED: Final = "client.keys.required"  # why a message failed: the user demands v2, and the contact publishes no keys
@@ -64,6 +66,12 @@ _TEXTS: Final = {
 }
 
 
+_UNREADABLE: Final = (
+    "A message could not be decrypted: no key of this device opens it. It is kept, and read as soon as this device has"
+    " caught up with your other devices"
+)
+
+
 def level_of(label: str) -> Level:
     """The level of a message by its label."""
     return _BY_LABEL[label]
@@ -73,6 +81,12 @@ def warn(tables: Tables, contact: AccountId, warning: Warn, now_ms: int, message
     """Write a warning about a contact. message: the one that it is about."""
     fields = {"conversation": contact.hex, "warning": warning.value, "text": warning.text, "id": message}
     tables.events.append(SECURITY_EVENT, fields, now_ms)
+
+
+def tell_unreadable(tables: Tables, item: FetchedItem, now_ms: int) -> None:
+    """Tell that no key of this device opens a message; nobody knows whose it is."""
+    fields = {"hash": item.hash, "stored_at": item.timestamp_ms, "expires": item.expires_ms, "text": _UNREADABLE}
+    tables.events.append(UNREADABLE_EVENT, fields, now_ms)
 
 
 def hold(tables: Tables, copy: Copy, reason: str, now_ms: int, next_ms: int) -> None:

@@ -63,6 +63,9 @@ async def test_a_message_for_a_key_that_is_not_there_is_kept_and_read_when_it_is
     await peer.write("early", active.keys.public)
     assert await levels(alice, peer.id) == []
     assert await kept(alice) == [NO_KEY]
+    assert len(await told(alice, "unreadable", "hash")) == 1
+    assert await alice.client.rereading.reread(alice.client.receiving._fetching.mailbox, {NO_KEY}) == 0
+    assert len(await told(alice, "unreadable", "hash")) == 1
     await store_of(alice.client).run(lambda tables: tables.devices.save(group))
     assert await alice.client.rereading.reread(alice.client.receiving._fetching.mailbox, {NO_KEY}) == 1
     assert await levels(alice, peer.id) == [("v2", "early")]
