@@ -37,7 +37,9 @@ def link(options: Namespace, console: Console) -> int:
     if options.wait < 0:
         raise UsageWrong("--wait takes a number of seconds", remedy="Write it as in --wait 60")
     state = known(options, console)
-    if state["membership"] == "in_group":
+    own = state["group"]["id"] if state["group"] else ""
+    asks_other = options.group is not None and not own.startswith(options.group.strip().lower())
+    if state["membership"] == "in_group" and not asks_other:
         return _linked(console, state)
     if options.new:
         return _begin(options, console, state)
@@ -50,7 +52,7 @@ def link(options: Namespace, console: Console) -> int:
     if not _same(options, console):
         return Exit.DONE
     answer(options, console, "device_confirm")
-    return _wait(options, console)
+    return _wait(options, console, group)
 
 
 def confirm(options: Namespace, console: Console) -> int:
@@ -156,8 +158,8 @@ def _same(options: Namespace, console: Console) -> bool:
     return False
 
 
-def _wait(options: Namespace, console: Console) -> int:
-    """Wait until this device is let in."""
+def _wait(options: Namespace, console: Console, group: str) -> int:
+    """Wait until this device is let into a group, or its request is over."""
     from veery.app.session import Session
     from veery.cli.engine import with_session
 
@@ -168,20 +170,29 @@ def _wait(options: Namespace, console: Console) -> int:
                     with suppress(NetworkError):
                         await session.call("fetch")
                     state = await session.call("devices")
-                    if state["membership"] != "waiting":
+                    if _is_in(state, group) or not _asks(state):
                         return state
                     await asyncio.sleep(_LOOK_S)
         return await session.call("devices")
 
     with console.progress("Waiting to be let in"):
         state = with_session(options, console, work)
-    if state["membership"] == "in_group":
+    if _is_in(state, group):
         return _linked(console, state)
     if console.as_json:
         console.record({"event": "waiting", **state})
     else:
         console.talk("Nobody has let this device in yet. If that comes later, it is linked then; else ask again.")
     return Exit.FAILED
+
+
+def _is_in(state: Json, group: str) -> bool:
+    return bool(state["membership"] == "in_group" and state["group"]["id"] == group)
+
+
+def _asks(state: Json) -> bool:
+    request = state["own_request"]
+    return request is not None and (request["admitted"] or int(request["expires_at"]) > now_ms())
 
 
 def _linked(console: Console, state: Json) -> int:

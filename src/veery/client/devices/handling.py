@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from veery.client.arrivals import Batch
+from veery.client.devices.following import follow
 from veery.client.devices.telling import tell
 from veery.errors import ProtocolError
 from veery.policy import device_linking, device_membership
@@ -127,6 +128,7 @@ def apply_devices(batch: Batch, openings: Mapping[str, Found], item: FetchedItem
     change = _taken(state, opening, item, batch.times.network_ms)
     if change.state != state:
         batch.tables.devices.save(change.state)
+        follow(batch.tables, state, change.state)
         tell(batch.tables, state, change, batch.times.local_ms, emoji)
     return None
 

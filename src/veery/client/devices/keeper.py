@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from veery.client.core import Core
 from veery.client.devices.beginning import begin_late
+from veery.client.devices.following import follow
 from veery.client.devices.telling import tell
 from veery.policy import device_membership
 from veery.policy.device_group import Change, DeviceGroup, DeviceGroupFault
@@ -84,6 +85,7 @@ class DeviceKeeper:
         change = make(before)
         if _worth_keeping(before, change.state):
             tables.devices.save(change.state)
+            follow(tables, before, change.state)
         tell(tables, before, change, self._core.clock.now_ms())
         return change
 

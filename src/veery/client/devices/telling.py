@@ -60,7 +60,7 @@ _TEXTS: Final = {
     ),
     Told.FOREIGN: (
         "Someone with your recovery phrase may be intercepting your messages: keys were published for your account that"
-        " belong to none of your linked devices. Move to a new account if you did not do that"
+        " belong to none of your linked devices. If no earlier device of yours has left them, move to a new account"
     ),
     Told.MISSING: (
         "The keys that this device has published are gone from the network, without your doing; they are published"

@@ -20,6 +20,7 @@ from veery.policy import device_membership, device_push
 from veery.policy.device_group import Change, DeviceGroup
 from veery.policy.device_push import Push
 from veery.policy.own_record import OutboxFind, Watched
+from veery.policy.record_exchange import OwnEchoes
 from veery.protocol.constants import CLOCK_STEP_MAX_MS, MINUTE_MS
 from veery.protocol.devices import account_record, group_message
 from veery.protocol.devices.account_record import AccountRecord
@@ -200,6 +201,9 @@ class DeviceWork:
         publishing, group = tables.devices.publishing(), tables.devices.group()
         assert group is not None  # there before this transaction, and never removed
         watched = publishing.state.watch(found, group.account_keys, now_ms)
+        echoes = tables.own_echoes.get(whole=tables.devices.alone())
+        if watched.find is OutboxFind.FOREIGN and not publishing.state.allowed and _is_known(found, echoes):
+            return watched  # this device has left it there itself, in a group of which it is no member any more
         warning = watched.find.value if watched.warn else publishing.warning
         if watched.find in (OutboxFind.OURS, OutboxFind.OUTDATED):
             warning = None
@@ -210,9 +214,12 @@ class DeviceWork:
             # Another device of the group publishes: its user has said there that all devices understand v2.
             state, raw = replace(state, allowed=state.allowed or not publishing.stopped), found.raw
             if raw != publishing.raw:
-                echoes = tables.own_echoes.get(whole=tables.devices.alone())
                 tables.own_echoes.save(echoes.after_publishing(found, now_ms))
         after = replace(publishing, state=state, raw=raw, warning=warning)
         if after != publishing:
             tables.devices.save_publishing(after)
         return watched
+
+
+def _is_known(found: AccountRecord | None, echoes: OwnEchoes) -> bool:
+    return found is not None and found.echo in echoes.published

@@ -211,3 +211,23 @@ async def test_whatever_is_killed_is_repeated(tmp_path: Path, swarm: MemorySwarm
     assert await warnings(laptop) == await warnings(phone) == []
     for device in (laptop, phone):
         await device.client.close()
+
+
+async def test_a_removed_device_has_nothing_to_give_to_contacts_and_does_not_publish(
+    laptop: Device, phone: Device, swarm: MemorySwarm, clock: ManualClock
+) -> None:
+    await link(laptop, phone)
+    clock.move(WATCH_MS / 1_000)
+    await sync(phone)
+    assert (await phone.read(lambda tables: tables.devices.publishing())).raw is not None
+    await laptop.client.devices.remove((await view(phone))["device"])
+    await sync(laptop, phone)
+    now = published(swarm, laptop)
+    clock.move(14 * 3_600)
+    await sync(phone, rounds=2)
+    known = await phone.read(lambda tables: tables.devices.publishing())
+    assert known.raw is None and not known.state.allowed
+    assert published(swarm, laptop) == now
+    await phone.client.devices.start_group()
+    await sync(phone, rounds=2)
+    assert published(swarm, laptop) == now  # a group of its own publishes nothing before the user says so
