@@ -8,6 +8,7 @@ import pytest
 
 from tests.conversations.group_devices import exchange, group_of, people
 from tests.conversations.memory_swarm import MemorySwarm
+from veery.app.methods import METHODS
 from veery.client.faults import TimerRefused, UnsendRefused
 from veery.protocol.expiry_rules import DisappearingMode
 from veery.runtime.clock import ManualClock
@@ -36,6 +37,12 @@ async def test_reactions_replies_and_mentions_in_a_group(tmp_path: Path) -> None
         await alice.client.deleting.unsend(sent)
     with pytest.raises(TimerRefused):
         await alice.client.timers.set(group, DisappearingMode.AFTER_SEND)
+    changed = await METHODS["disappear"](alice.client, {"conversation": group, "mode": "after_send", "seconds": None})
+    assert changed["disappears"] == {"mode": "after_send", "seconds": 86_400}
+    await METHODS["disappear"](alice.client, {"conversation": group, "mode": "off"})
+    assert (await METHODS["unsend"](alice.client, {"id": sent}))["deleted"] == "everywhere"
+    await exchange(alice, bob, carol)
+    assert (await bob.client.conversations.view(there.id))["deleted"] == "everywhere"
     for name in ("read-receipts", "typing"):
         await bob.client.settings.set(name, "on")
     assert not await bob.client.typing.key_pressed(group)

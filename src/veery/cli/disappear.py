@@ -14,7 +14,7 @@ Let the messages that you write in a conversation from now on disappear on both 
 a while after each was read. The other side is told, and has a setting of its own for what it writes; `follow` takes
 over what its last notice says. Messages that exist stay as they are. The time is 10 seconds to 14 days, as in 30min,
 12h or 1d; other clients offer 12h, 1d, 7d and 14d, and 5min and 1h after reading. Notes to yourself know after-send
-only."""
+only, and so do groups, where an admin sets it for everybody."""
 
 
 def add(commands: Commands, summary: str) -> None:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _ABOUT: Final = """\
 Delete a message of yours for everyone: its copy in your own swarm goes first, then your other devices and the other
 side are asked to delete theirs. Whoever has read it has read it, and a client that does not follow the rules may keep
-it. A note to yourself goes from all your devices. When your swarm cannot be reached, nothing is changed."""
+it. A note to yourself goes from all your devices, and in a group an admin may delete what others wrote. When your swarm
+cannot be reached, nothing is changed."""
 
 
 def add(commands: Commands, summary: str) -> None:

@@ -75,7 +75,7 @@ def _look(tables: Tables, message: int) -> tuple[Message, Sequence[Copy]]:
     if held.kind != TEXT or held.deleted is Deleted.HERE:
         raise UnsendRefused("notices and deleted messages cannot be deleted for everyone")
     if held.conversation.startswith(f"{PREFIX_GROUP:02x}"):
-        raise UnsendRefused("messages of groups are deleted in another way")
+        raise UnsendRefused("messages of groups are deleted by `Groups.delete_messages`", remedy="")
     return held, tables.outbox.of(message)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from veery.app.methods.parameters import Json, ParametersWrong, Params, conversation_of, number_of, text_of
 from veery.client.client import Client
 from veery.client.conversations import FOR_GOOD_MS
+from veery.client.groups.standing import GROUP_PREFIX
 from veery.client.views import conversation_view
-from veery.protocol.expiry_rules import DisappearingMode
+from veery.protocol.expiry_rules import DisappearingMode, default_timer
 
-FOLLOW = "follow"
+FOLLOW: Final = "follow"
+_OF_GROUPS: Final = (DisappearingMode.OFF.value, DisappearingMode.AFTER_SEND.value)  # set by admins
 
 
 async def pin(client: Client, params: Params) -> Json:
@@ -66,10 +69,13 @@ async def disappear(client: Client, params: Params) -> Json:
     """Let messages disappear. mode: off, after_read, after_send or follow; seconds: null for the usual time."""
     conversation = await conversation_of(client, params)
     mode = text_of(params, "mode")
-    if mode == FOLLOW:
+    seconds = None if params.get("seconds") is None else number_of(params, "seconds")
+    if conversation.startswith(GROUP_PREFIX) and mode in _OF_GROUPS:
+        usual = default_timer(DisappearingMode(mode))
+        await client.groups.set_timer(conversation, usual if seconds is None else seconds)
+    elif mode == FOLLOW:
         await client.timers.follow(conversation)
     elif mode in (each.value for each in DisappearingMode):
-        seconds = None if params.get("seconds") is None else number_of(params, "seconds")
         await client.timers.set(conversation, DisappearingMode(mode), seconds)
     else:
         raise ParametersWrong("`mode` must be off, after_read, after_send or follow")
