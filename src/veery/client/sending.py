@@ -25,6 +25,7 @@ from veery.client.faults import (
     no_message,
 )
 from veery.client.groups.standing import GROUP_PREFIX, check_writable
+from veery.client.levels.learning import too_weak
 from veery.client.levels.notices import WAITING
 from veery.client.previews import Previews
 from veery.client.views import TEXT
@@ -136,7 +137,8 @@ class Sending:
     async def retry(self, message: int) -> None:
         """Send a failed message again, under the same T, so that it cannot double. Raises NotFound.
 
-        What was sealed is sent as it is, unless its time to live is over: then it gets a new one, and new bytes.
+        What was sealed is sent as it is, unless its time to live is over: then it gets a new one, and new bytes. So it
+        does when the keys of its recipient were seen only after it was sealed.
         """
         now_ms = self._core.clock.now_ms()
         await self._core.write(lambda tables: _retry(tables, message, now_ms))
@@ -203,7 +205,7 @@ def _retry(tables: Tables, message: int, now_ms: int) -> None:
         return
     copies = tables.outbox.of(message)
     failed = [copy for copy in copies if copy.state is CopyState.FAILED]
-    if any(now_ms >= copy.created_ms + copy.ttl_ms for copy in failed):
+    if any(now_ms >= copy.created_ms + copy.ttl_ms or too_weak(tables, copy) for copy in failed):
         fates.requeue(tables, message, copies, now_ms)
         return
     for copy in failed:

@@ -21,6 +21,7 @@ from veery.protocol.content import Content
 from veery.protocol.extension import Extension
 from veery.store.contact_keys import ContactSecurity
 from veery.store.message_values import Deleted
+from veery.store.outbox import Copy
 from veery.store.tables import Tables
 
 
@@ -108,3 +109,8 @@ def _follow(tables: Tables, contact: AccountId, before: ContactSecurity, known: 
             tables.deliveries.queue_control([sent.copy], times.local_ms)
             due = True
     return due
+
+
+def too_weak(tables: Tables, copy: Copy) -> bool:
+    """Whether a copy was sealed as v1 for a contact whose keys were seen since."""
+    return copy.level == Level.V1.label and tables.contact_keys.get(copy.destination).keys.record is not None

@@ -17,7 +17,9 @@ INCLUDED: Final = (
     "account",
     "settings",
     "conversations",
+    "contact_keys",
     "messages",
+    "message_marks",
     "reactions",
     "attachments",
     "seen",
@@ -43,6 +45,12 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "swarms": "of the network",
     "device_group": "keys of one device, and the account keys of its group (06.18.4 R7)",
     "own_record": "what one device has published; another reads it in the swarm",
+    "own_echoes": "see own_record",
+    "own_publishing": "see own_record",
+    "echo_denials": "see own_record",
+    "held_copies": "see outbox",
+    "copy_levels": "see outbox",
+    "unconfirmed": "see outbox",
 }
 INDEXES: Final = "search"  # tables that begin so are made of others by triggers
 # Triggers have filled these by then; the rows of the backup take their place.

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests.conversations.engines import Device, arm, store_of
-from tests.conversations.memory_swarm import Killed
+from tests.conversations.memory_swarm import Fate, Killed, calm
 from tests.unit.client.levels.peer import DAY, HOUR, Peer, equip, pump, send
 from tests.unit.protocol.devices.people import account, account_pair
+from veery.client import fates
 from veery.client.faults import NotWaiting, SelfRefused, SendFailed, WaitsForKeys
 from veery.client.levels.notices import OWN_KEYS, REQUIRED, WAITING
 from veery.client.writing import Draft, write_change
@@ -343,6 +344,24 @@ async def test_while_no_member_answers_the_message_waits_for_an_answer_and_goes_
     assert waiting.last_error == "client.keys.unknown"
     for member in alice.swarm.members:
         member.down = False
+    await pump(alice)
+    assert peer.texts() == [("v2", "hello")]
+    assert await shown(alice, number) == ("v2", None, None)
+
+
+async def test_a_failed_message_that_is_tried_again_uses_the_keys_that_were_seen_since(
+    alice: Device, peer: Peer
+) -> None:
+    number = await alice.client.sending.send_text(peer.id, "hello")
+    alice.weather = iter([Fate.ARRIVES, *[Fate.LOST] * 9]).__next__
+    await alice.client.pump.run_due()
+    (copy,) = await alice.read(lambda tables: tables.outbox.due(2**62, 10))
+    assert copy.level == "v1"
+    now_ms = alice.clock.now_ms()
+    await store_of(alice.client).run(lambda tables: fates.fail(tables, copy, "network", now_ms))
+    alice.weather = calm
+    await peer.write("here are my keys", None, record=peer.record().raw)
+    await alice.client.sending.retry(number)
     await pump(alice)
     assert peer.texts() == [("v2", "hello")]
     assert await shown(alice, number) == ("v2", None, None)
