@@ -58,4 +58,4 @@ def test_the_manual_holds_every_command_and_exit_code(home: Home, tmp_path: Path
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         )
         assert done.stderr == ""
-        assert "veery send [OPTIONS] TO TEXT" in done.stdout
+        assert "veery send [OPTIONS] TO [TEXT]" in done.stdout

@@ -385,14 +385,14 @@ def test_what_cannot_be_sent_waits(lab: Lab) -> None:
 
 
 def test_the_lab_commands(lab: Lab) -> None:
-    assert [part["role"] for part in lab.parts] == ["seed", *["node"] * NODES]
-    assert set(lab.parts[1]) >= {"name", "address", "https_port", "queue_port", "ed25519", "x25519", "swarm", "pid"}
+    assert [part["role"] for part in lab.parts] == ["seed", "fileserver", *["node"] * NODES]
+    assert set(lab.parts[2]) >= {"name", "address", "https_port", "queue_port", "ed25519", "x25519", "swarm", "pid"}
     home = lab.home
     assert home.veery("lab", "kill", "5").err == "Node 5 is stopped.\n"
     rows = home.veery("lab", "status", "--json").records
-    assert [row["running"] for row in rows] == [True] * NODES + [False]
-    assert home.veery("lab", "status").out.splitlines()[-1] == "node 05  stopped    -      -      -      -        -"
-    assert home.veery("lab", "restart", "5", "--json").record["ed25519"] == lab.parts[5]["ed25519"]
+    assert [row["running"] for row in rows] == [True] * (NODES + 1) + [False]
+    assert home.veery("lab", "status").out.splitlines()[-1].split() == ["node", "05", "stopped", *"-----"]
+    assert home.veery("lab", "restart", "5", "--json").record["ed25519"] == lab.parts[6]["ed25519"]
     missing = home.veery("lab", "kill", "6")
     assert (missing.code, missing.err) == (1, "veery: The lab has no node 6. Its nodes are 1 to 5.\n")
     assert home.veery("network", "check", lab.network_file, "--json").record["nodes"] == NODES

@@ -33,7 +33,9 @@ GROUPS: Final = (
             ("requests", "answer people who write for the first time"),
             ("group", "make, join and change groups"),
             ("contact", "block, rename or remove a contact"),
+            ("attachments", "list and save files of messages"),
             ("outbox", "look at what is not sent yet"),
+            ("name", "look up whom a name stands for"),
         ),
     ),
     (

@@ -18,6 +18,7 @@ READING: Final = frozenset(
 NOT_TWICE: Final = frozenset(
     {
         "send",
+        "attachment_save",
         "drop",
         "delete",
         "forget",

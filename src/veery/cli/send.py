@@ -14,10 +14,13 @@ Send a text to an Account ID, and wait until nodes of the recipient's swarm have
 told. The message is kept here before anything is sent, so neither Ctrl-C nor a network that is down loses it; it goes
 out the next time. A contact
 can also be named by the nickname or name that `veery conversations` shows, or by the beginning of the Account ID, if
-that fits one alone."""
+that fits one alone.
+Files are encrypted and uploaded to the file server of the network, over three nodes as everything; pictures lose their
+metadata and name first."""
 _EXAMPLE: Final = """\
 veery send 0512ab…cd 'Good morning'
-echo 'Good morning' | veery send Alice -"""
+echo 'Good morning' | veery send Alice -
+veery send Alice 'Look' --attach photo.jpg"""
 
 
 def add(commands: Commands, summary: str) -> None:
@@ -26,7 +29,14 @@ def add(commands: Commands, summary: str) -> None:
         commands, "send", deferred("send_commands", "send"), summary=summary, about=_ABOUT, example=_EXAMPLE
     )
     parser.add_argument("to", metavar="TO", help="Account ID, or a contact's name or beginning of the ID")
-    parser.add_argument("text", metavar="TEXT", help="the message; - reads it from standard input")
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="?", help="the message; - reads it from standard input (not needed with --attach)"
+    )
+    parser.add_argument(
+        "--attach", metavar="FILE", action="append", default=[], help="file to send along, up to 10 MB; repeatable"
+    )
+    parser.add_argument("--voice", action="store_true", help="the files are voice messages")
+    parser.add_argument("--keep-names", action="store_true", help="send the names of pictures and recordings as well")
     parser.add_argument("--no-wait", action="store_true", help="only queue the message, and do not wait")
     parser.add_argument(
         "--timeout", type=float, default=120.0, metavar="SECONDS", help="wait no longer than that (default: 120)"

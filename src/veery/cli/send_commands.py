@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 from typing import Any, Final
 
 from veery.app.wire import SessionClosing, SessionLost
@@ -26,7 +27,12 @@ def send(options: Namespace, console: Console) -> int:
     """Send a text."""
     if options.timeout <= 0:
         raise UsageWrong("--timeout takes a number of seconds above 0", remedy="Write it as in --timeout 30")
-    params = {"to": options.to, "text": _read_text() if options.text == "-" else options.text}
+    params: dict[str, Any] = {"to": options.to, "text": _read_text() if options.text == "-" else options.text}
+    if options.attach:
+        files = [str(Path(each).expanduser().absolute()) for each in options.attach]
+        params |= {"files": files, "voice": options.voice, "keep_names": options.keep_names}
+    elif options.text is None:
+        raise UsageWrong("`veery send` needs a text or a file", remedy="Write a text, or name a file with --attach")
     if options.quote is not None:
         params["quote"] = options.quote
     sending = _Sending(options, console, params)

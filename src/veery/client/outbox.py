@@ -9,6 +9,7 @@ from veery.client import fates
 from veery.client.core import Core
 from veery.client.faults import no_copy
 from veery.store.held_copies import Held
+from veery.store.message_values import AttachmentState
 from veery.store.outbox import Copy, CopyState, NewCopy
 from veery.store.tables import Tables
 
@@ -44,6 +45,15 @@ class WaitingCopy:
         return self.state is CopyState.FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class Uploading:
+    """A message that waits for files. files: how many are not on the file server yet."""
+
+    message: int
+    conversation: str
+    files: int
+
+
 class OutboxService:
     """Looks into the outbox. Messages are tried again and dropped by `Sending.retry` and `Sending.drop`."""
 
@@ -67,6 +77,18 @@ class OutboxService:
             )
             for row in rows
         )
+
+    async def uploading(self) -> tuple[Uploading, ...]:
+        """Messages that wait for their files to be uploaded, oldest first."""
+
+        def work(tables: Tables) -> tuple[Uploading, ...]:
+            left: dict[int, int] = {}
+            for each in tables.attachments.in_state(AttachmentState.UPLOADING, _LISTED_MAX):
+                left[each.message] = left.get(each.message, 0) + 1
+            found = ((tables.messages.get(message), files) for message, files in left.items())
+            return tuple(Uploading(held.id, held.conversation, files) for held, files in found if held is not None)
+
+        return await self._core.read(work)
 
     async def waiting(self) -> tuple[WaitingCopy, ...]:
         """The copies that are not stored yet and not given up, the next one first; at most a thousand."""

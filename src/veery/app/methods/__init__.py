@@ -15,9 +15,11 @@ from veery.app.methods import (
     contacts,
     devices,
     events,
+    files,
     groups,
     locking,
     messages,
+    names,
     outbox,
     own_account,
     own_settings,
@@ -89,6 +91,7 @@ METHODS: Final[Mapping[str, Method]] = {
         devices.device_rename,
         devices.device_publish,
         devices.device_leave,
+        devices.device_flush,
         outbox.outbox,
         outbox.retry,
         outbox.drop,
@@ -122,6 +125,9 @@ METHODS: Final[Mapping[str, Method]] = {
         sync.sync_status,
         sync.sync_now,
         sync.sync_flush,
+        files.attachments,
+        files.attachment_save,
+        names.resolve_name,
         road.path,
         events.events,
         events.ack,
@@ -138,8 +144,11 @@ REPEATABLE: Final = frozenset(
     - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"}
     - _GROUPS
     - devices.ONCE
+    - files.ONCE
 )
 # They wait for something outside: a process that ends does not wait for them.
-LASTING: Final = frozenset({"wait_stored", "fetch", "sync_now", "sync_flush", "path", *devices.LASTING, *STREAMS})
+LASTING: Final = frozenset(
+    {"wait_stored", "fetch", "sync_now", "sync_flush", "path", *devices.LASTING, *files.ONCE, *STREAMS}
+)
 # Streams of numbered events, which go on after the last number.
 CURSOR: Final = frozenset({"follow"})

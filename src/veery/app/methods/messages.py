@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
+from veery.app.methods.files import prepared
 from veery.app.methods.parameters import Json, Params, conversation_of, find_conversation, flag_of, number_of, text_of
 from veery.client.client import Client
 from veery.client.views import conversation_view, protocol_of
@@ -14,10 +15,12 @@ PAGE_MAX: Final = 100  # a page of the largest messages must fit into a line of 
 
 
 async def send(client: Client, params: Params) -> Json:
-    """Queue a text; with `wait`, give its fate once it is stored."""
+    """Queue a text, files (absolute paths), or both; with `wait`, give its fate once it is stored."""
     to = await find_conversation(client, text_of(params, "to"))
     quote = number_of(params, "quote") if params.get("quote") is not None else None
-    message = await client.sending.send_text(to, text_of(params, "text"), quote=quote)
+    files = await prepared(params)
+    text = text_of(params, "text") if params.get("text") is not None or not files else ""
+    message = await client.sending.send(to, text, files=files, quote=quote)
     if flag_of(params, "wait"):
         return await wait_stored(client, {"id": message})
     return await sent_fields(client, await client.sending.get(message))

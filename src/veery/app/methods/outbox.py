@@ -7,16 +7,18 @@ from typing import Final
 from veery.app.methods.messages import sent_fields
 from veery.app.methods.parameters import Json, Params, flag_of, number_of
 from veery.client.client import Client
-from veery.client.outbox import WaitingCopy
+from veery.client.outbox import Uploading, WaitingCopy
 from veery.store.outbox import CopyState
 
 WAITING_FOR_KEYS: Final = "waiting for keys"
+UPLOADING: Final = "uploading files"
 _STATES: Final = {CopyState.WAITING: "queued", CopyState.SEALED: "sealed", CopyState.FAILED: "failed"}
 
 
 async def outbox(client: Client, params: Params) -> Json:
     """What is not stored: what waits, and last what was given up. next_attempt_at: local time, ms; null if failed."""
-    return [_view(each) for each in await client.outbox.listed()]
+    uploading = [_uploading(each) for each in await client.outbox.uploading()]
+    return [*uploading, *(_view(each) for each in await client.outbox.listed())]
 
 
 async def retry(client: Client, params: Params) -> Json:
@@ -54,6 +56,21 @@ async def send_anyway(client: Client, params: Params) -> Json:
     if flag_of(params, "conversation"):
         await client.levels.allow_long_term(conversation)
     return sent
+
+
+def _uploading(waiting: Uploading) -> Json:
+    return {
+        "copy": None,
+        "message": waiting.message,
+        "destination": waiting.conversation,
+        "role": "recipient",
+        "state": UPLOADING,
+        "attempts": 0,
+        "next_attempt_at": None,
+        "last_error": None,
+        "reason": None,
+        "waiting_since": None,
+    }
 
 
 def _view(copy: WaitingCopy) -> Json:

@@ -1,0 +1,43 @@
+"""Files that go with messages. Paths are absolute, and read and written by the engine as the user who runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from veery.app.methods.parameters import Json, ParametersWrong, Params, conversation_of, flag_of, number_of, text_of
+from veery.client.attachments import Attached, prepare
+from veery.client.client import Client
+
+LIST_MAX: Final = 1_000
+ONCE: Final = frozenset({"attachment_save"})
+
+
+async def attachments(client: Client, params: Params) -> Json:
+    """The attachments of a conversation, or of all, newest first."""
+    conversation = await conversation_of(client, params) if params.get("conversation") is not None else None
+    return await client.attachments.list(conversation, max(1, min(number_of(params, "limit", 100), LIST_MAX)))
+
+
+async def attachment_save(client: Client, params: Params) -> Json:
+    """Write an attachment to a file or into a directory, fetched if it is not here."""
+    number = number_of(params, "id")
+    saved = await client.attachments.save(number, _path(text_of(params, "to")))
+    return {"id": number, "path": str(saved)}
+
+
+async def prepared(params: Params) -> list[Attached]:
+    """The files that a message is to take, read and cleaned. Raises ParametersWrong, AttachmentRefused, FileFault."""
+    given = params.get("files", [])
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise ParametersWrong("`files` must be a list of paths")
+    voice, keep_name = flag_of(params, "voice"), flag_of(params, "keep_names")
+    return [await asyncio.to_thread(prepare, _path(each), voice=voice, keep_name=keep_name) for each in given]
+
+
+def _path(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        raise ParametersWrong("paths must be absolute: the engine may run in another directory")
+    return path

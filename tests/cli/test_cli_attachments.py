@@ -1,0 +1,51 @@
+"""Files sent and saved by commands, over a lab of real nodes and its file server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.test_cli_talk import Lab as TalkLab
+from tests.cli.test_cli_talk import Person, lab  # noqa: F401 - a fixture
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
+
+
+def test_files_go_from_one_to_the_other(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+    ann, ben = Person(lab, "files-ann", "Ann"), Person(lab, "files-ben", "Ben")
+    note = tmp_path / "note.txt"
+    note.write_bytes(b"written down " * 1_000)
+    photo = tmp_path / "IMG_1234.jpg"
+    image = Image.new("RGB", (80, 50), "blue")
+    exif = image.getexif()
+    exif[0x010F] = "SECRET MAKER"
+    image.save(photo, exif=exif)
+    sent = ann.good("send", ben.id, "look", "--attach", str(note), "--attach", str(photo), "--json").record
+    assert (sent["state"], sent["stored_on"]) == ("stored", 5)
+    ben.good("receive", "--wait", "60")
+    listed = ben.good("attachments", "list", ann.id, "--json").records
+    assert [(each["name"], each["size"], each["state"]) for each in listed][1] == ("note.txt", 13_000, "remote")
+    assert (listed[0]["name"], listed[0]["width"], listed[0]["height"]) == ("image.jpg", 80, 50)
+    for each in listed:
+        saved = ben.good("attachments", "save", str(each["id"]), "-o", str(tmp_path), "--json").record
+        assert Path(saved["path"]).name.startswith(("note", "image"))
+    assert (tmp_path / "note (2).txt").read_bytes() == note.read_bytes()
+    assert b"SECRET" not in (tmp_path / "image.jpg").read_bytes()
+    table = ben.good("attachments", "list").out
+    assert "here" in table
+    assert "note.txt" in table
+
+
+def test_files_that_cannot_be_sent_are_named(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+    ann = Person(lab, "files-eve", "Eve")
+    (tmp_path / "x.svg").write_text("<svg/>")
+    refused = ann.veery("send", ann.id, "--attach", str(tmp_path / "x.svg"), "--json")
+    assert (refused.code, refused.error["kind"]) == (1, "client.attachment.picture")
+    missing = ann.veery("send", ann.id, "--attach", str(tmp_path / "none"))
+    assert missing.code == 1
+    assert str(tmp_path / "none") in missing.err
+    assert ann.veery("send", ann.id).code == 2
+    assert ann.veery("attachments", "save", "99").code == 1
+    assert ann.good("attachments", "list").err == "There are no files.\n"
