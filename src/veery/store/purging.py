@@ -8,6 +8,9 @@ Three things keep deleted rows readable to whoever holds the key, and each is an
   from that neighbour: only a VACUUM, which writes the database anew, is sure to leave none. `thorough` does it;
 - the write-ahead log holds older images of pages: it is brought into the database and cut to nothing.
 
+The copy that a VACUUM makes is held in memory, but for a large database in a temporary file of the system, which has no
+name and is encrypted with the key of the store (a test looks into it).
+
 Without `thorough` free pages are cut off the end of the file instead (incremental vacuum), a chunk a transaction, so
 that writers wait for some milliseconds at most. What no program can promise: a disk, or its file system, may keep old
 blocks. They are encrypted, and useless without the key of the store.
@@ -27,6 +30,7 @@ from veery.runtime.sqlite import Connection, DatabaseFault, DatabaseLocked, mapp
 
 DELETED: Final = "deleted"  # the setting that a trigger sets when rows go, see `schema_storage`
 _CHUNK: Final = 1_000  # pages given back in one transaction
+_IN_MEMORY_MAX: Final = 32 * 1024**2  # bytes; the copy of a larger database goes by a temporary file
 _CLOSING_CHUNKS: Final = 25
 _TRIES: Final = 5  # each waits as long as the connection's busy time-out
 
@@ -51,6 +55,8 @@ def purge(open_connection: Callable[[], Connection], path: Path, *, thorough: bo
         with mapped():
             if thorough:
                 _need_space(path)
+                if before > _IN_MEMORY_MAX:
+                    connection.execute("PRAGMA temp_store = FILE")
                 connection.execute("VACUUM")
                 with transaction(connection):
                     connection.execute("DELETE FROM settings WHERE name = ?", (DELETED,))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,3 +159,41 @@ async def test_a_store_that_is_closed_leaves_no_free_pages(tmp_path: Path) -> No
         await store.run(lambda tables: tables.messages.clear(ALICE.hex))
     assert size(tmp_path) < full / 3
     assert SECRET not in decrypted(tmp_path, PASSPHRASE)
+
+
+class Watcher(threading.Thread):
+    """Looks into the files without a name that this process has open, as long as it runs."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.ended = threading.Event()
+        self.seen = b""
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            for each in Path("/proc/self/fd").iterdir():
+                with suppress(OSError):
+                    if "etilqs" in str(each.readlink()):
+                        content = each.read_bytes()
+                        self.seen = max(self.seen, content, key=len)
+
+
+async def test_the_temporary_copy_of_a_large_database_is_encrypted(tmp_path: Path) -> None:
+    def fill_much(tables: Tables) -> None:
+        with_conversation(tables, ALICE)
+        for each in range(400):
+            tables.messages.insert(replace(received(NOW + each, "x"), content=b"Needle" * 17_000))
+
+    async with await make_store(tmp_path) as store:
+        await store.run(fill_much)
+        await store.purge()
+        assert size(tmp_path) > 33 * 1024**2
+        watcher = Watcher()
+        watcher.start()
+        await store.purge(thorough=True)
+        watcher.ended.set()
+        watcher.join()
+        assert len(watcher.seen) > 1024**2
+        assert SECRET not in watcher.seen
+        assert b"SQLite format" not in watcher.seen
+        assert SECRET in decrypted(tmp_path, PASSPHRASE)
