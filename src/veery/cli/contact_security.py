@@ -23,7 +23,7 @@ _MARKS: Final = {
 }
 _REASONS: Final = {
     "client.keys.waiting": "they wait for keys",
-    "client.keys.required": "they are refused: you require v2, and this contact was never seen to publish keys",
+    "client.keys.required": "they wait: you require v2, and this contact was never seen to publish keys",
 }
 _ECHOES: Final = {
     "confirmed": "confirmed: their messages are made for keys of yours",

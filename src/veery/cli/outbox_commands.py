@@ -12,6 +12,10 @@ from veery.cli.questions import answer
 from veery.cli.shown import NOTICE_MARK, OUTBOX_HEAD, Json, outbox_row
 from veery.cli.text import now_ms, state_words
 
+_FOR_KEYS: Final = ("client.keys.waiting", "client.keys.required")
+_CHOICES: Final = """\
+What waits for keys goes out when new keys of the recipient are seen: keep waiting, or send it with long-term keys this
+once, with `veery outbox send-anyway ID`."""
 _NAMED: Final = re.compile(rf"(#|{NOTICE_MARK})?(\d{{1,18}})")
 
 
@@ -24,6 +28,8 @@ def outbox(options: Namespace, console: Console) -> int:
     elif waiting:
         now = now_ms()
         console.table(OUTBOX_HEAD, [outbox_row(copy, now) for copy in waiting])
+        if any(copy["reason"] in _FOR_KEYS for copy in waiting):
+            console.talk(_CHOICES)
     else:
         console.talk("Nothing waits: every message is stored.")
     return Exit.DONE

@@ -26,7 +26,7 @@ from veery.client.faults import (
 )
 from veery.client.groups.standing import GROUP_PREFIX, check_writable
 from veery.client.levels.learning import too_weak
-from veery.client.levels.notices import WAITING
+from veery.client.levels.notices import FOR_CONTACT
 from veery.client.previews import Previews
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
@@ -111,7 +111,7 @@ class Sending:
                 return held
             if held.delivery.state is DeliveryState.FAILED:
                 raise SendFailed("the message could not be sent", kind=held.delivery.reason)
-            if held.delivery.reason == WAITING:
+            if held.delivery.reason in FOR_CONTACT:
                 raise WaitsForKeys(
                     f"message #{message} waits for keys of its recipient",
                     remedy="Keep waiting, or send it with long-term keys this once: "

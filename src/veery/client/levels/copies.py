@@ -18,7 +18,6 @@ from veery.client.levels.key_fetching import KeyFetching
 from veery.client.levels.notices import OWN_KEYS, REQUIRED, WAITING, Warn, note_level, warn
 from veery.client.levels.outcomes import Dropped, SealedCopy, Sealing, Waits
 from veery.client.levels.own_keys import OwnKeys, own_keys
-from veery.errors import Rejected
 from veery.policy.downgrade import Mark, Reason, SendLongTerm, SendPfs, Withhold, decide
 from veery.policy.level import Level, sync_level
 from veery.protocol import extension, message_v1, message_v2
@@ -33,13 +32,6 @@ from veery.store.tables import Tables
 
 GOSSIP: Final = "gossip"  # capability: attaches and reads records (14.1)
 _NOT_CONTENT: Final = (ReceiptMessage, TypingMessage, DataExtraction)  # nothing that a user would wait for
-
-
-class KeysRequired(Rejected):
-    """The user demands v2 for this contact, and the contact was never seen to publish keys."""
-
-    default_kind = REQUIRED
-    default_remedy = "Allow less with `veery contact security --no-require-v2`, then try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +77,7 @@ class CopySealing:
             case Withhold(Reason.DROPPED):
                 return Dropped()
             case Withhold(Reason.REFUSED):
-                raise KeysRequired("the contact publishes no keys")
+                return Waits(REQUIRED)
             case SendPfs() as pfs:
                 written, gossip = _extended(copy, content, situation, pfs.echo)
                 data = self._v2(written, copy.destination, pfs.keys)

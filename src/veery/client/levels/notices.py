@@ -1,7 +1,7 @@
 """What the user is told about protection: one notice when a conversation falls, and warnings (06.18.4 R4, 14.1).
 
 A `level` event tells that the level of a conversation has dropped. A `security` event carries a warning; each is told
-once, until what it speaks of has changed. An `unreadable` event tells of a message that waits for a key of this device.
+once for the message that it is about, else once until what it speaks of has changed. An `unreadable` event tells of a message that waits for a key of this device.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ SECURITY_EVENT: Final = "security"
 UNREADABLE_EVENT: Final = "unreadable"
 WAITING: Final = "client.keys.waiting"  # why a message is held: the contact's keys are too old, and no newer are there
 OWN_KEYS: Final = "client.keys.own"  # why a copy for own devices is held: this device has no key of the account
-REQUIRED: Final = "client.keys.required"  # why a message failed: the user demands v2, and the contact publishes no keys
+REQUIRED: Final = "client.keys.required"  # why a copy is held: the user demands v2, and no keys were ever seen
+FOR_CONTACT: Final = (WAITING, REQUIRED)  # what the user may end by choosing long-term keys
 
 _BY_LABEL: Final = {level.label: level for level in Level}
 
@@ -31,6 +32,7 @@ class Warn(Enum):
     """Warnings. The value is their name for programs."""
 
     WAITING = "waiting"
+    REQUIRED = "required"
     SWITCHED_OFF = "switched_off"
     FOREIGN_RECORD = "foreign_record"
     DENIED = "denied"
@@ -46,6 +48,11 @@ _TEXTS: Final = {
     Warn.WAITING: (
         "Messages to this contact wait for keys: theirs were not seen for more than 7 days. Keep waiting, or send a"
         " message with long-term keys this once, with `veery outbox send-anyway` and its number"
+    ),
+    Warn.REQUIRED: (
+        "Messages to this contact wait for keys, because you require v2 and they were never seen to publish any. Keep"
+        " waiting, allow less with `veery contact security --no-require-v2`, or send a message with long-term keys"
+        " this once, with `veery outbox send-anyway` and its number"
     ),
     Warn.SWITCHED_OFF: (
         "This contact switched protection off: messages to them go out with long-term keys, as they asked for with"
@@ -93,8 +100,9 @@ def hold(tables: Tables, copy: Copy, reason: str, now_ms: int, next_ms: int) -> 
     """Let a copy wait until it is looked at again (local time, ms), and tell so the first time."""
     if not tables.held.hold(copy, reason, now_ms, next_ms) or copy.message is None:
         return
-    if reason == WAITING:
-        warn(tables, copy.destination, Warn.WAITING, now_ms, copy.message)
+    if reason in FOR_CONTACT:
+        warning = Warn.WAITING if reason == WAITING else Warn.REQUIRED
+        warn(tables, copy.destination, warning, now_ms, copy.message)
     if copy.role is CopyRole.RECIPIENT:
         fates.tell_state(tables, copy.message, None, now_ms)
 

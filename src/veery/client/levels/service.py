@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from veery.client.core import Core
 from veery.client.faults import NotWaiting, SelfRefused, no_copy, no_message
 from veery.client.levels.key_fetching import KeyFetching
-from veery.client.levels.notices import REQUIRED, WAITING
+from veery.client.levels.notices import FOR_CONTACT, REQUIRED, WAITING
 from veery.client.levels.own_keys import OwnKeys, own_keys
 from veery.policy.downgrade import Decision, Floor, Mark, Reason, SendLongTerm, SendPfs, Withhold, decide
 from veery.policy.level import Level
@@ -139,7 +139,7 @@ def _held_copy(tables: Tables, message: int) -> Copy:
 
 def _may_choose(held: Held | None) -> bool:
     # A copy for own devices is never made with long-term keys when the message was not (06.18.4 R8).
-    return held is not None and held.reason == WAITING and not held.chosen
+    return held is not None and held.reason in FOR_CONTACT and not held.chosen
 
 
 def _outlook(known: ContactSecurity, decision: Decision) -> Outlook:

@@ -11,7 +11,7 @@ from tests.conversations.memory_swarm import Fate, Killed, calm
 from tests.unit.client.levels.peer import DAY, HOUR, Peer, equip, pump, send
 from tests.unit.protocol.devices.people import account, account_pair
 from veery.client import fates
-from veery.client.faults import NotWaiting, SelfRefused, SendFailed, WaitsForKeys
+from veery.client.faults import NotWaiting, SelfRefused, WaitsForKeys
 from veery.client.levels.notices import OWN_KEYS, REQUIRED, WAITING
 from veery.client.writing import Draft, write_change
 from veery.errors import NotFound
@@ -251,17 +251,30 @@ async def test_a_withdrawal_is_believed_and_told_once(alice: Device, peer: Peer)
 
 async def test_v2_may_be_required(alice: Device, peer: Peer) -> None:
     await alice.client.levels.require_v2(peer.id, required=True)
-    number = await send(alice, peer.id, "hello")
-    with pytest.raises(SendFailed) as failed:
-        await alice.client.sending.wait_stored(number)
-    assert failed.value.kind == REQUIRED
+    first, second = [await send(alice, peer.id, text) for text in ("first", "second")]
+    with pytest.raises(WaitsForKeys):
+        await alice.client.sending.wait_stored(first)
     assert (await alice.client.levels.security(peer.id)).outlook.reason == REQUIRED
-    await alice.client.levels.require_v2(peer.id, required=False)
-    await alice.client.sending.retry(number)
+    assert await told(alice, "security", "warning") == ["required", "required"]
+    await alice.client.levels.send_anyway(first)
     await pump(alice)
-    assert peer.texts() == [("v1", "hello")]
+    assert peer.texts() == [("v1", "first")]
+    assert await shown(alice, first) == ("v1", "chosen", None)
+    assert (await shown(alice, second))[2] == REQUIRED
+    await alice.client.levels.require_v2(peer.id, required=False)
+    await pump(alice)
+    assert peer.texts() == [("v1", "first"), ("v1", "second")]
     with pytest.raises(SelfRefused):
         await alice.client.levels.security(alice.id)
+
+
+async def test_what_waits_because_v2_is_required_goes_out_when_keys_are_seen(alice: Device, peer: Peer) -> None:
+    await alice.client.levels.require_v2(peer.id, required=True)
+    await send(alice, peer.id, "hello")
+    peer.publish()
+    alice.clock.move(HOUR)
+    await pump(alice)
+    assert peer.texts() == [("v2", "hello")]
 
 
 async def test_v2_that_is_required_ends_what_was_allowed_and_stops_after_a_withdrawal(
