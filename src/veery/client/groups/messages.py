@@ -74,8 +74,7 @@ def apply_message(
     row = batch.tables.groups.get(room.id)
     if row is None or not row.is_open:
         return Undecoded(NOT_HERE)
-    listed = room.members(batch.tables)
-    author = listed.get(found.opened.sender)
+    author = room.member(batch.tables, found.opened.sender)
     if author is None and _is_outsider(found, keys_of(row), item):
         return Undecoded(NOT_A_MEMBER)
     _check(batch, row, found.opened)

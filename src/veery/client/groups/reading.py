@@ -24,6 +24,7 @@ from veery.store.tables import Tables
 
 Notice: TypeAlias = KickedNotice | ProtocolError | None
 Opener: TypeAlias = Callable[[Sequence[FetchedItem]], Mapping[str, Notice]]
+TOO_EARLY: Final = "group.kicked.listed"  # of an admin who is in the list: kept, in case that the list is older
 _OTHERS: Final = "group.refused.recipient"  # a notice that is for others
 
 
@@ -88,7 +89,12 @@ def _notices(room: GroupRoom) -> Handler[Notice]:
         if isinstance(found, ProtocolError):
             raise found
         row = batch.tables.groups.get(room.id)
-        if found is None or row is None or row.removed or not found.counts(keys_of(row).generation):
+        if found is None or row is None or row.removed:
+            return None
+        if row.seed is not None:
+            if not _is_out(room, batch):
+                return Undecoded(TOO_EARLY)
+        elif not found.counts(keys_of(row).generation):
             return None
         if row.invited:
             erase(batch.tables, row, "kicked", batch.times)
@@ -97,6 +103,16 @@ def _notices(room: GroupRoom) -> Handler[Notice]:
         return None
 
     return Handler(prepare, apply)
+
+
+def _is_out(room: GroupRoom, batch: Batch) -> bool:
+    """Whether the list says that an admin is not in the group any more.
+
+    The generation tells an admin nothing: whoever has the seed reads the keys that come after the removal as well.
+    """
+    listed = room.members(batch.tables)
+    own = listed.get(batch.own)
+    return bool(listed) and (own is None or own.removal != 0)
 
 
 def _read(room: GroupRoom, account: Account, item: FetchedItem) -> Notice:

@@ -63,6 +63,10 @@ class GroupRoom:
         """Who is in the group."""
         return members.read(self.documents.data(tables, GROUP_MEMBERS))
 
+    def member(self, tables: Tables, person: AccountId) -> Member | None:
+        """One member, or None."""
+        return members.find(self.documents.data(tables, GROUP_MEMBERS), person)
+
     def keys(self, tables: Tables) -> KeyList:
         """The keys that are held."""
         return keys_of(self.row(tables))
