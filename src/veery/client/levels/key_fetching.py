@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
@@ -29,6 +30,7 @@ from veery.store.contact_keys import ContactSecurity
 from veery.store.tables import Tables
 
 ATTEMPTS: Final = 3  # fetches that establish nothing, before what is remembered decides
+PREFETCHES_MAX: Final = 4  # contacts that are asked about in the background at the same time
 _OK: Final = 200
 
 
@@ -57,6 +59,7 @@ class KeyFetching:
         self._failures: dict[bytes, int] = {}
         self._wanted: dict[bytes, AccountId] = {}
         self._asked = asyncio.Event()
+        self._slots = asyncio.Semaphore(PREFETCHES_MAX)
 
     def want(self, account: AccountId) -> None:
         """Have the keys of a contact fetched in the background, if they are older than a conversation should have."""
@@ -66,38 +69,53 @@ class KeyFetching:
 
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""
-        while True:
-            await self._asked.wait()
-            await self.run_wanted()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._asked.wait()
+                for account in self._take():
+                    group.create_task(self._prefetch(account))
 
     async def run_wanted(self) -> None:
-        """Fetch what is wanted now. What cannot be had is left to the next time that it is needed."""
-        self._asked.clear()
-        wanted, self._wanted = [*self._wanted.values()], {}
-        for account in wanted:
-            async with self._lock(account):
-                known = await self._known(account)
-                if known.keys.cache.prefetch(self._core.road.now_ms()).fetch:
-                    try:
-                        await self._fetch(account, known)
-                    except NetworkError:
-                        continue
+        """Fetch what is wanted now."""
+        await asyncio.gather(*(self._prefetch(account) for account in self._take()))
 
     async def for_sending(self, account: AccountId) -> None:
         """Do what a send needs to be done before it is decided how a message goes out.
 
         Raises NetworkError when that could not be established, and is to be tried again.
         """
+        if not await self._must_fetch(account):
+            return
         async with self._lock(account):
+            if not await self._must_fetch(account):
+                return  # somebody has fetched them meanwhile
+            if (await self._fetch(account, await self._known(account))).end is FetchEnd.FAILED:
+                self._failed(account)
+            else:
+                self._failures.pop(account.raw, None)
+
+    async def _must_fetch(self, account: AccountId) -> bool:
+        """Whether a send waits for a fetch. One that need not wait has it made in the background."""
+        known = await self._known(account)
+        plan = known.keys.cache.send(self._core.road.now_ms())
+        if plan.step is SendStep.FETCH_THEN_DECIDE:
+            return True
+        if plan.fetch:
+            self.want(account)
+        return False
+
+    def _take(self) -> Sequence[AccountId]:
+        self._asked.clear()
+        wanted, self._wanted = [*self._wanted.values()], {}
+        return wanted
+
+    async def _prefetch(self, account: AccountId) -> None:
+        """Fetch keys that are not fresh. What cannot be had is left to the next time that it is needed."""
+        async with self._slots, self._lock(account):
             known = await self._known(account)
-            plan = known.keys.cache.send(self._core.road.now_ms())
-            if plan.step is SendStep.FETCH_THEN_DECIDE:
-                if (await self._fetch(account, known)).end is FetchEnd.FAILED:
-                    self._failed(account)
-                else:
-                    self._failures.pop(account.raw, None)
-            elif plan.fetch:
-                self.want(account)
+            if known.keys.cache.prefetch(self._core.road.now_ms()).fetch:
+                with suppress(NetworkError):
+                    await self._fetch(account, known)
 
     def _failed(self, account: AccountId) -> None:
         failures = self._failures.get(account.raw, 0) + 1

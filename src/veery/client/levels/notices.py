@@ -1,7 +1,8 @@
 """What the user is told about protection: one notice when a conversation falls, and warnings (06.18.4 R4, 14.1).
 
 A `level` event tells that the level of a conversation has dropped. A `security` event carries a warning; each is told
-once for the message that it is about, else once until what it speaks of has changed. An `unreadable` event tells of a message that waits for a key of this device.
+once for the message that it is about, else once until what it speaks of has changed. An `unreadable` event tells of a
+message that waits for a key of this device.
 """
 
 from __future__ import annotations
