@@ -43,21 +43,21 @@ class Nonsense(MemoryRoad):
     """Members that answer something else when they are asked for a record."""
 
     body: object = {"hello": []}
-    status = 200
+    code = 200
 
     async def call(
         self, account: bytes, requests: Sequence[Simple], *, member: bytes | None = None, ordered: bool = False
     ) -> Sequence[MemberAnswer]:
         answers = await super().call(account, requests, member=member, ordered=ordered)
         if asks_for_keys(requests):
-            return [MemberAnswer(each.member, self.status, self.body) for each in answers]  # type: ignore[arg-type]
+            return [MemberAnswer(each.member, self.code, self.body) for each in answers]  # type: ignore[arg-type]
         return answers
 
 
 class Refusing(Nonsense):
     """Members that refuse to say."""
 
-    status = 401
+    code = 401
 
 
 class Down(MemoryRoad):
