@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.memory_swarm import Swarm
+from tests.unit.fileserver.storages import storage, storage_servers
+
+__all__ = ["storage", "storage_servers", "swarm"]
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 python -m tests.faults.file_server_victim DIRECTORY upload START    uploads for ever, a number on stdout for each
 python -m tests.faults.file_server_victim DIRECTORY MOMENT          kills itself at the moment
+
+The environment names its storage, as it does for a server.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.unit.fileserver.rooms import Rooms, rooms
-from veery.fileserver import table
+from tests.unit.fileserver.storages import from_environment
 
 SOURCE = "192.0.2.1"
 TTL_S = 1_000  # of what the moments upload
-MOMENTS = ("upload: not renamed", "upload: no row", "sweep: not unlinked")
+NOT_RENAMED, NO_ROW, NOT_ANSWERED, NOT_UNLINKED = MOMENTS = (
+    "upload: not renamed",
+    "upload: no row",
+    "upload: not answered",
+    "sweep: not unlinked",
+)
 
 
 def die(*_: object) -> Any:
@@ -46,19 +53,21 @@ async def upload(found: Rooms, start: int) -> None:
 
 async def die_at(found: Rooms, moment: str) -> None:
     await found.files.upload(blob_of(1), TTL_S, SOURCE)
-    if moment == "sweep: not unlinked":
+    if moment == NOT_UNLINKED:
         found.clock.move(TTL_S)
         found.blobs.before = die
         await found.files.sweep()
-    elif moment == "upload: no row":
-        patch.object(table, "keep", die).start()
-    else:
+    elif moment == NOT_RENAMED:  # in an object store: not put
         patch.object(Path, "replace", die).start()
+        found.blobs.before = die if from_environment().s3.bucket else found.blobs.before
+    else:
+        wanted = "keep" if moment == NO_ROW else "kept"
+        found.metadata.before = lambda verb, file_id: die() if verb == wanted else None
     await found.files.upload(blob_of(2), TTL_S, SOURCE)
 
 
 async def main(directory: str, moment: str, start: str = "1") -> None:
-    async with rooms(Path(directory)) as found:
+    async with rooms(Path(directory), from_environment()) as found:
         await (upload(found, int(start)) if moment == "upload" else die_at(found, moment))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from veery.errors import VeeryError
+from veery.errors import Retry, RuntimeFault, VeeryError
 
 
 class FileServerError(VeeryError):
@@ -33,3 +33,29 @@ class Refused(FileServerError):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class PackageMissing(FileServerError):
+    """The settings ask for storage whose package is not installed."""
+
+    default_kind = "fileserver.package"
+
+
+class StorageFault(RuntimeFault):
+    """The database or the object store that the settings name does not do what it was asked."""
+
+    default_kind = "fileserver.storage"
+
+
+class StorageRefused(StorageFault):
+    """The database or the object store does not let the file server in, or is not what the settings say."""
+
+    default_kind = "fileserver.storage.refused"
+    default_retry = Retry.NEVER
+
+
+class StorageTaken(StorageFault):
+    """Another file server uses the database."""
+
+    default_kind = "fileserver.storage.taken"
+    default_remedy = "Stop the other file server, or give this one a database of its own"

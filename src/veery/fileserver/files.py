@@ -11,18 +11,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Final
 
 from veery.errors import RuntimeFault
-from veery.fileserver import table
 from veery.fileserver.blobs import BlobStore
 from veery.fileserver.budget import ByteBudget
-from veery.fileserver.database import Database
 from veery.fileserver.errors import Refused
 from veery.fileserver.id_locks import IdLocks
+from veery.fileserver.metadata import Metadata, StoredFile
 from veery.fileserver.settings import FileServerSettings
-from veery.fileserver.table import StoredFile
 from veery.protocol.attachments import FileId, FileIdMalformed, http_id, numeric_id
 from veery.protocol.constants import FILE_ID_ATTEMPTS
 from veery.runtime.clock import Clock
@@ -41,10 +38,10 @@ class Files:
     """The files of a server. source: the address that a request came from, for counting bytes alone."""
 
     def __init__(
-        self, settings: FileServerSettings, database: Database, blobs: BlobStore, clock: Clock, randbelow: RandBelow
+        self, settings: FileServerSettings, metadata: Metadata, blobs: BlobStore, clock: Clock, randbelow: RandBelow
     ) -> None:
         self._settings = settings
-        self._database = database
+        self._metadata = metadata
         self._blobs = blobs
         self._clock = clock
         self._randbelow = randbelow
@@ -58,21 +55,23 @@ class Files:
         """Bytes of all files."""
         return self._used
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Count what is there. Raises RuntimeFault leaves."""
-        self._used = self._database.read(table.totals).size
+        self._used = (await self._metadata.totals()).size
 
     # -- requests ----------------------------------------------------------------------------------------------
 
-    async def upload(self, blob: bytes, ttl_s: int | None, source: str) -> StoredFile:
+    async def upload(self, blob: bytes, ttl_s: int | None, source: str, *, is_numbered: bool = False) -> StoredFile:
         """Keep a blob for `ttl_s` seconds, the longest time if None; the file as it is kept then.
+
+        is_numbered: its id is a number, whatever the ids of others are.
 
         Raises Refused: 413 (empty or too large), 429 (too many bytes), 507 (no room).
         """
         if not 0 < len(blob) <= self._settings.blob_max:
             raise Refused(413, "the blob is empty or too large")
         self._take(source, len(blob))
-        if self._settings.ids == "numeric":
+        if is_numbered or self._settings.ids == "numeric":
             return await self._upload_numbered(blob, ttl_s)
         file_id = http_id(blob) if len(blob) <= _HASHED_ON_THE_LOOP else await asyncio.to_thread(http_id, blob)
         async with self._locks.hold([file_id.text]):
@@ -80,19 +79,19 @@ class Files:
 
     async def download(self, written_id: str, source: str) -> tuple[StoredFile, bytes]:
         """A file and its blob. Raises Refused: 404 (no such file, or expired), 429."""
-        file = self.info(written_id)
+        file = await self.info(written_id)
         self._take(source, file.size)
         blob = await self._blobs.get(FileId(file.id))
         if blob is None:
-            if self._database.read(lambda db: table.find(db, file.id)) is not None:
+            if await self._metadata.find(file.id) is not None:
                 log.error("A file that has a row has no blob: the directory of files was changed from outside")
             raise Refused(404, "the file is gone")
         return file, blob
 
-    def info(self, written_id: str) -> StoredFile:
+    async def info(self, written_id: str) -> StoredFile:
         """A file. Raises Refused: 404."""
         file_id = _read_id(written_id)
-        file = self._database.read(lambda db: table.find(db, file_id.text))
+        file = await self._metadata.find(file_id.text)
         if file is None or file.expiry_ms <= self._clock.now_ms():
             raise Refused(404, "no such file")
         return file
@@ -106,7 +105,7 @@ class Files:
         expiry_ms = self._expiry_ms(ttl_s)
         file = None
         if file_id.is_extendable:
-            file = await self._database.write(lambda db: table.extend(db, file_id.text, expiry_ms))
+            file = await self._metadata.extend(file_id.text, expiry_ms)
         if file is None:
             raise Refused(404, "no such file, or none that can be extended")
         return file
@@ -116,10 +115,10 @@ class Files:
     async def sweep(self) -> int:
         """Remove the files whose time is up; gives how many."""
         removed = 0
-        while found := self._database.read(lambda db: table.expired(db, self._clock.now_ms(), _SWEEP_FILES)):
+        while found := await self._metadata.expired(self._clock.now_ms(), _SWEEP_FILES):
             async with self._locks.hold(found):
                 now_ms = self._clock.now_ms()
-                gone = await self._database.write(partial(table.remove_expired, file_ids=found, now_ms=now_ms))
+                gone = await self._metadata.remove_expired(found, now_ms)
                 self._used -= sum(file.size for file in gone)
                 await self._blobs.remove([FileId(file.id) for file in gone])
             removed += len(gone)
@@ -130,10 +129,10 @@ class Files:
         removed = 0
         async for batch in self._blobs.batches():
             for file_id in batch:
-                if self._has_row(file_id):
+                if await self._has_row(file_id):
                     continue
                 async with self._locks.hold([file_id.text]):
-                    if not self._has_row(file_id):  # an upload may have been under way
+                    if not await self._has_row(file_id):  # an upload may have been under way
                         await self._blobs.remove([file_id])
                         removed += 1
         return removed
@@ -144,24 +143,38 @@ class Files:
         for _ in range(FILE_ID_ATTEMPTS):
             file_id = numeric_id(self._randbelow)
             async with self._locks.hold([file_id.text]):
-                if not self._has_row(file_id):
+                if not await self._has_row(file_id):
                     return await self._keep(file_id, blob, ttl_s)
         raise Refused(507, "no free id was found")
 
     async def _keep(self, file_id: FileId, blob: bytes, ttl_s: int | None) -> StoredFile:
         """Keep a blob under an id whose lock is held."""
-        known = self._has_row(file_id)
+        known = await self._has_row(file_id)
         async with self._room(0 if known else len(blob)), self._disk_errors():
             if not (known and await self._blobs.has(file_id)):
                 await self._blobs.put(file_id, blob)
             wanted = StoredFile(file_id.text, len(blob), self._clock.now_ms(), self._expiry_ms(ttl_s))
             try:
-                file, _ = await self._database.write(lambda db: table.keep(db, wanted))
+                return await self._metadata.keep(wanted)
             except RuntimeFault:
-                if not known:
-                    await self._blobs.remove([file_id])
-                raise
-            return file
+                kept = None if known else await self._kept_after_all(file_id)
+                if kept is None:
+                    raise
+                return kept
+
+    async def _kept_after_all(self, file_id: FileId) -> StoredFile | None:
+        """What a write that failed has left: its row, or nothing, and then the blob is removed too.
+
+        Only a write tells for certain, because it waits for the end of what went before it (see `Metadata`).
+        """
+        try:
+            kept = await self._metadata.extend(file_id.text, 0)
+            if kept is None:
+                await self._blobs.remove([file_id])
+            return kept
+        except RuntimeFault as error:
+            log.warning("The blob of an upload that failed is left for the search for garbage: %s", error)
+            return None
 
     @asynccontextmanager
     async def _room(self, size: int) -> AsyncIterator[None]:
@@ -183,8 +196,8 @@ class Files:
             log.error("A file cannot be kept: %s", error)
             raise Refused(507, "the device is full") from error
 
-    def _has_row(self, file_id: FileId) -> bool:
-        return self._database.read(lambda db: table.find(db, file_id.text)) is not None
+    async def _has_row(self, file_id: FileId) -> bool:
+        return await self._metadata.find(file_id.text) is not None
 
     def _expiry_ms(self, ttl_s: int | None) -> int:
         return self._clock.now_ms() + (self._settings.ttl_s if ttl_s is None else ttl_s) * _MS

@@ -14,21 +14,21 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from veery.fileserver import table
-from veery.fileserver.blobs import BlobStore, DiskBlobs
-from veery.fileserver.database import Database
+from veery.fileserver.blobs import BlobStore
 from veery.fileserver.endpoints import Endpoints
 from veery.fileserver.files import Files
 from veery.fileserver.listener import FileListener
+from veery.fileserver.metadata import Metadata
 from veery.fileserver.news import News
 from veery.fileserver.onion_door import OnionDoor, ServerKeys
 from veery.fileserver.settings import FileServerSettings
+from veery.fileserver.storage import blobs_of, metadata_of
 from veery.fileserver.version_checks import VersionChecks
 from veery.protocol.attachments import FileServer
 from veery.protocol.constants import ONION_BODY_MAX, ONION_V3_TARGETS, ONION_V4_TARGET
 from veery.protocol.onion.servers import BYTES_TYPE, TEXT_TYPE, ServerFrameRefused, ServerReply, ServerRequest
 from veery.runtime.clock import Clock, SystemClock
-from veery.runtime.lifecycle import Background, OnFailure, Periodic, Startable
+from veery.runtime.lifecycle import Background, Periodic, Startable
 from veery.runtime.locks import FileLock
 from veery.runtime.paths import private_directory
 from veery.runtime.randomness import Randomness
@@ -36,8 +36,8 @@ from veery.runtime.randomness import Randomness
 log = logging.getLogger(__name__)
 
 LOCK_FILE: Final = "lock"
-BLOBS: Final = "blobs"
 _FORGET_S: Final = 3_600.0
+_ORPHANS_S: Final = 24 * 3_600.0
 
 
 class FileServerService(Startable):
@@ -52,10 +52,12 @@ class FileServerService(Startable):
         clock: Clock | None = None,
         randomness: Randomness | None = None,
         blobs: BlobStore | None = None,
+        metadata: Metadata | None = None,
     ) -> None:
         """Nothing is opened yet. tls: without it the server speaks plain HTTP, as usual (09.5.1).
 
-        blobs: where blobs lie, by default below `directory`. Raises FileUnsafe, KeyFileBroken.
+        blobs, metadata: where they lie; by default as the settings say. Raises FileUnsafe, KeyFileBroken,
+        PackageMissing.
         """
         randomness = randomness or Randomness()
         self.settings = settings
@@ -66,11 +68,11 @@ class FileServerService(Startable):
         self._lock = FileLock(private_directory(directory) / LOCK_FILE)
         self._open = AsyncExitStack()
         self._background = Background(self._clock)
-        self._database = Database(directory)
-        self._blobs = blobs or DiskBlobs(directory / BLOBS, free=settings.free, random=randomness.random_bytes)
+        self._metadata = metadata or metadata_of(settings, directory)
+        self._blobs = blobs or blobs_of(settings, directory, randomness.random_bytes)
         self._news = News(settings.news, self._clock)
-        self.files = Files(settings, self._database, self._blobs, self._clock, randomness.randbelow)
-        self._checks = VersionChecks(self._database, self._clock, days=settings.check_days, most=settings.checks_a_day)
+        self.files = Files(settings, self._metadata, self._blobs, self._clock, randomness.randbelow)
+        self._checks = VersionChecks(self._metadata, self._clock, days=settings.check_days, most=settings.checks_a_day)
         endpoints = Endpoints(settings, self.files, self._news, self._checks, self._clock)
         self._endpoints = endpoints
         self._onion = OnionDoor(self.keys, endpoints.handle, randomness.random_bytes)
@@ -86,15 +88,16 @@ class FileServerService(Startable):
         self._news.start()
         self._open.push_async_callback(self._blobs.close)
         await self._blobs.start()
-        self._open.push_async_callback(self._database.close)
-        await self._database.start()
-        self.files.start()
+        self._open.push_async_callback(self._metadata.close)
+        await self._metadata.start()
+        await self.files.start()
         self._open.push_async_callback(self._background.close)
         self._open.push_async_callback(self._listener.close)
         self.port = await self._listener.start(self.settings.host, self.settings.port, self._tls)
         self._background.start("expiry", Periodic(self._clock, self.settings.sweep_s, self._sweep).run)
         self._background.start("version checks", Periodic(self._clock, _FORGET_S, self._checks.forget, first_s=0.0).run)
-        self._background.start("orphans", self._remove_orphans, OnFailure.FORGET)
+        orphans = Periodic(self._clock, _ORPHANS_S, self._remove_orphans, first_s=0.0)
+        self._background.start("orphans", orphans.run)
         log.info("File server listens on %s:%d", self.settings.host, self.port)
 
     async def run_until_stopped(self) -> None:
@@ -124,10 +127,15 @@ class FileServerService(Startable):
         """Bytes of the request bodies that are held now."""
         return self._listener.in_flight
 
-    def status(self) -> dict[str, object]:
-        """How the server stands, without identifiers: for the CLI."""
-        found = self._database.read(table.totals)
-        counted = self._checks.totals()
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return self._listener.connections
+
+    async def status(self) -> dict[str, object]:
+        """How the server stands, without identifiers. Raises RuntimeFault leaves."""
+        found = await self._metadata.totals()
+        counted = await self._checks.totals()
         return {
             "files": found.files,
             "bytes": found.size,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from veery.protocol.constants import FILE_BLOB_MAX, FILE_TTL_S
+from veery.secret import Secret
 
 _MIB = 1024 * 1024
 
@@ -26,6 +27,25 @@ class LimitSettings:
     head_s: Annotated[float, Meta(gt=0, description="For the head of a request to arrive.")] = 15.0
     body_s: Annotated[float, Meta(gt=0, description="For the body of a request to arrive.")] = 60.0
     answer_s: Annotated[float, Meta(gt=0, description="For an answer to be taken.")] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """Where files lie if not on the disk: a bucket of a store that speaks S3."""
+
+    bucket: Annotated[str | None, Meta(description="Name of the bucket; unset: files lie on the disk.")] = None
+    endpoint: Annotated[
+        str | None, Meta(description="URL of the store, as in https://s3.example.org; unset: Amazon's.")
+    ] = None
+    region: Annotated[str, Meta(description="Region of the bucket.")] = "us-east-1"
+    prefix: Annotated[
+        str,
+        Meta(pattern=r"^([A-Za-z0-9_-]+/)*$", description="What the names of all objects begin with, as in files/."),
+    ] = ""
+    access_key: Annotated[str | None, Meta(description="Name of the access key.")] = None
+    secret_key: Annotated[
+        Secret | None, Meta(description="The access key's secret; better given as VEERY_S3_SECRET_KEY.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +70,16 @@ class FileServerSettings:
     news: Annotated[
         Path | None, Meta(description="JSON file of releases and token figures to pass on; unset: there are none.")
     ] = None
+    postgres: Annotated[
+        Secret | None,
+        Meta(
+            description="Database, as in postgresql://veery@localhost/files; better given as VEERY_POSTGRES."
+            " Unset: SQLite in the server's directory."
+        ),
+    ] = None
+    s3: Annotated[S3Settings, Meta(description="Object storage in place of the disk.")] = field(
+        default_factory=S3Settings
+    )
     limits: Annotated[LimitSettings, Meta(description="Bounds.")] = field(default_factory=LimitSettings)
 
     @property

@@ -7,8 +7,8 @@ checks are counted by day under a key that leads back to nobody, and are forgott
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from veery.fileserver.metadata import StoredFile, Totals
 from veery.runtime.sqlite import Connection, Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -34,32 +34,14 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file: its id, bytes of its blob, and Unix times in milliseconds."""
-
-    id: str
-    size: int
-    uploaded_ms: int
-    expiry_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """How many files there are, and their bytes."""
-
-    files: int
-    size: int
-
-
 def find(db: Connection, file_id: str) -> StoredFile | None:
     """One file, expired or not."""
     row = db.execute("SELECT id, size, uploaded, expiry FROM files WHERE id = ?", (file_id,)).fetchone()
     return None if row is None else StoredFile(*row)
 
 
-def keep(db: Connection, file: StoredFile) -> tuple[StoredFile, bool]:
-    """Add a file; a known one is uploaded anew and keeps the later expiry (09.7.2). Also: whether it is new."""
+def keep(db: Connection, file: StoredFile) -> StoredFile:
+    """Add a file; a known one is uploaded anew and keeps the later expiry (09.7.2)."""
     known = find(db, file.id)
     if known is not None:
         file = StoredFile(file.id, file.size, file.uploaded_ms, max(known.expiry_ms, file.expiry_ms))
@@ -68,7 +50,7 @@ def keep(db: Connection, file: StoredFile) -> tuple[StoredFile, bool]:
         " ON CONFLICT (id) DO UPDATE SET uploaded = excluded.uploaded, expiry = excluded.expiry",
         (file.id, file.size, file.uploaded_ms, file.expiry_ms),
     )
-    return file, known is None
+    return file
 
 
 def extend(db: Connection, file_id: str, expiry_ms: int) -> StoredFile | None:

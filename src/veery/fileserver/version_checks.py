@@ -5,10 +5,10 @@ Anybody can make as many keys as they like, so a day counts at most so many, and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from veery.fileserver import table
-from veery.fileserver.database import Database
+from veery.fileserver.metadata import Metadata
 from veery.runtime.clock import Clock
 
 _DAY_MS: Final = 24 * 3_600 * 1_000
@@ -17,8 +17,8 @@ _DAY_MS: Final = 24 * 3_600 * 1_000
 class VersionChecks:
     """days: that are remembered besides today; most: checks that are counted in one day."""
 
-    def __init__(self, database: Database, clock: Clock, *, days: int, most: int) -> None:
-        self._database = database
+    def __init__(self, metadata: Metadata, clock: Clock, *, days: int, most: int) -> None:
+        self._metadata = metadata
         self._clock = clock
         self._days = days
         self._most = most
@@ -29,20 +29,20 @@ class VersionChecks:
         """Count a check, if it is the first of its kind today and the day is not full. Raises RuntimeFault leaves."""
         day = self._day()
         if day != self._today:
-            self._today, self._counted = day, self._database.read(lambda db: table.checks_of(db, day))
+            self._today, self._counted = day, await self._metadata.checks_of(day)
         if self._counted >= self._most:
             return
-        self._counted += await self._database.write(lambda db: table.count_check(db, day, key, platform, channel))
+        self._counted += await self._metadata.count_check(day, key, platform, channel)
 
     async def forget(self) -> None:
         """Forget the days that are too long ago. Raises RuntimeFault leaves."""
         before = self._day() - self._days
-        await self._database.write(lambda db: table.forget_checks(db, before))
+        await self._metadata.forget_checks(before)
 
-    def totals(self) -> dict[tuple[str, str], int]:
-        """How many asked in the remembered days, by platform and channel."""
+    async def totals(self) -> Mapping[tuple[str, str], int]:
+        """How many asked in the remembered days, by platform and channel. Raises RuntimeFault leaves."""
         since = self._day() - self._days
-        return self._database.read(lambda db: table.checks(db, since))
+        return await self._metadata.checks(since)
 
     def _day(self) -> int:
         return self._clock.now_ms() // _DAY_MS

@@ -9,43 +9,67 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from veery.fileserver.blobs import DiskBlobs
-from veery.fileserver.database import Database
+from veery.fileserver.blobs import BlobStore
 from veery.fileserver.endpoints import Endpoints
 from veery.fileserver.files import Files
+from veery.fileserver.metadata import Metadata, StoredFile
 from veery.fileserver.news import News
 from veery.fileserver.settings import FileServerSettings
+from veery.fileserver.storage import blobs_of, metadata_of
 from veery.fileserver.version_checks import VersionChecks
 from veery.protocol.attachments import FileId
 from veery.protocol.onion.servers import ServerReply, ServerRequest
 from veery.runtime.clock import ManualClock
 from veery.runtime.paths import private_directory
-from veery.runtime.randomness import Randomness
+from veery.runtime.randomness import Randomness, random_bytes
 
 NOW_MS = 1_764_000_000_000
 TTL_S = 1_209_600
 
 
-class WatchedBlobs(DiskBlobs):
-    """Blobs on disk. before: called with the verb and the id before each verb; it may raise."""
+Before = Callable[[str, str], None]
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+
+class WatchedBlobs:
+    """Blobs of any store. before: called with the verb and the id before each verb; it may raise."""
+
+    def __init__(self, inner: BlobStore) -> None:
+        self._inner = inner
         self.verbs: list[tuple[str, str]] = []
-        self.before: Callable[[str, str], None] = lambda verb, file_id: None
+        self.before: Before = lambda verb, file_id: None
+        self.start, self.close, self.batches = inner.start, inner.close, inner.batches
+        self.get, self.has = inner.get, inner.has
 
     async def put(self, file_id: FileId, blob: bytes) -> None:
         self._note("put", file_id)
-        await super().put(file_id, blob)
+        await self._inner.put(file_id, blob)
 
     async def remove(self, file_ids: Sequence[FileId]) -> None:
         for file_id in file_ids:
             self._note("remove", file_id)
-        await super().remove(file_ids)
+        await self._inner.remove(file_ids)
 
     def _note(self, verb: str, file_id: FileId) -> None:
         self.verbs.append((verb, file_id.text))
         self.before(verb, file_id.text)
+
+
+class WatchedMetadata:
+    """Rows of any store. before: called with the verb and the id before and after a row is kept; it may raise."""
+
+    def __init__(self, inner: Metadata) -> None:
+        self._inner = inner
+        self.before: Before = lambda verb, file_id: None
+        self.start, self.close, self.totals, self.find = inner.start, inner.close, inner.totals, inner.find
+        self.extend, self.expired, self.remove_expired = inner.extend, inner.expired, inner.remove_expired
+        self.count_check, self.checks_of = inner.count_check, inner.checks_of
+        self.forget_checks, self.checks = inner.forget_checks, inner.checks
+
+    async def keep(self, file: StoredFile) -> StoredFile:
+        self.before("keep", file.id)
+        kept = await self._inner.keep(file)
+        self.before("kept", file.id)
+        return kept
 
 
 @dataclass
@@ -53,7 +77,7 @@ class Rooms:
     """What a file server is made of."""
 
     clock: ManualClock
-    database: Database
+    metadata: WatchedMetadata
     blobs: WatchedBlobs
     files: Files
     news: News
@@ -77,18 +101,21 @@ async def rooms(
 ) -> AsyncIterator[Rooms]:
     """Open them in a directory, which a test may use twice in turn."""
     settings = settings or FileServerSettings()
+    randomness = randomness or Randomness()
     clock = ManualClock(NOW_MS)
     private_directory(directory)
-    database, blobs, news = Database(directory), WatchedBlobs(directory / "blobs"), News(settings.news, clock)
-    files = Files(settings, database, blobs, clock, (randomness or Randomness()).randbelow)
+    metadata = WatchedMetadata(metadata_of(settings, directory))
+    blobs = WatchedBlobs(blobs_of(settings, directory, random_bytes))
+    news = News(settings.news, clock)
+    files = Files(settings, metadata, blobs, clock, randomness.randbelow)
     news.start()
-    await blobs.start()
-    await database.start()
-    files.start()
-    checks = VersionChecks(database, clock, days=settings.check_days, most=settings.checks_a_day)
-    endpoints = Endpoints(settings, files, news, checks, clock)
     try:
-        yield Rooms(clock, database, blobs, files, news, checks, endpoints)
+        await blobs.start()
+        await metadata.start()
+        await files.start()
+        checks = VersionChecks(metadata, clock, days=settings.check_days, most=settings.checks_a_day)
+        endpoints = Endpoints(settings, files, news, checks, clock)
+        yield Rooms(clock, metadata, blobs, files, news, checks, endpoints)
     finally:
-        await database.close()
+        await metadata.close()
         await blobs.close()

@@ -7,11 +7,12 @@ import json
 import os
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from tests.unit.fileserver.rooms import NOW_MS, TTL_S, rooms
-from veery.fileserver import table
+from tests.unit.fileserver.rooms import NOW_MS, TTL_S
+from tests.unit.fileserver.storages import Opened
 from veery.fileserver.errors import NewsUnreadable
 from veery.fileserver.settings import FileServerSettings
 from veery.protocol import crypto, version_auth
@@ -57,8 +58,8 @@ def news_file(directory: Path, content: object = NEWS, changed_s: int = 1_700_00
     return file
 
 
-async def test_uploading_and_fetching(tmp_path: Path) -> None:
-    async with rooms(tmp_path) as found:
+async def test_uploading_and_fetching(opened: Opened) -> None:
+    async with opened() as found:
         code, body, reply = await found.ask("POST", "/file", BLOB)
         assert (code, body) == (200, {"id": ID, "expires": EXPIRES})
         assert requests.read_uploaded(reply) == requests.Uploaded(ID, EXPIRES)
@@ -70,8 +71,8 @@ async def test_uploading_and_fetching(tmp_path: Path) -> None:
         assert (code, body) == (200, {"size": len(BLOB), "uploaded": NOW_S, "expires": EXPIRES})
 
 
-async def test_extending(tmp_path: Path) -> None:
-    async with rooms(tmp_path) as found:
+async def test_extending(opened: Opened) -> None:
+    async with opened() as found:
         await found.ask("POST", "/file", BLOB, X_FS_TTL="100")
         found.clock.move(50)
         code, body, reply = await found.ask("POST", f"/file/{ID}/extend", x_fs_ttl="60")
@@ -83,23 +84,23 @@ async def test_extending(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("written", ["-1", "+1", "1.5", "", " ", "ten", "1209601", "9" * 30, "１", "0x10"])
-async def test_times_that_are_refused_and_never_cut(tmp_path: Path, written: str) -> None:
-    async with rooms(tmp_path) as found:
+async def test_times_that_are_refused_and_never_cut(opened: Opened, written: str) -> None:
+    async with opened() as found:
         assert (await found.ask("POST", "/file", BLOB, X_FS_TTL=written))[:2] == (400, {"status_code": 400})
         await found.ask("POST", "/file", BLOB)
         assert (await found.ask("POST", f"/file/{ID}/extend", X_FS_TTL=written))[0] == 400
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("0", 0), ("30", 30), ("1209600", TTL_S), ("0060", 60)])
-async def test_times_that_are_taken(tmp_path: Path, written: str, seconds: int) -> None:
-    async with rooms(tmp_path) as found:
+async def test_times_that_are_taken(opened: Opened, written: str, seconds: int) -> None:
+    async with opened() as found:
         code, body, _ = await found.ask("POST", "/file", BLOB, X_FS_TTL=written)
         assert (code, body["expires"]) == (200, NOW_S + seconds)
 
 
 @pytest.mark.parametrize("body", [None, b"", bytes(101)])
-async def test_bodies_that_are_refused(tmp_path: Path, body: bytes | None) -> None:
-    async with rooms(tmp_path, FileServerSettings(blob_max=100)) as found:
+async def test_bodies_that_are_refused(opened: Opened, body: bytes | None) -> None:
+    async with opened(FileServerSettings(blob_max=100)) as found:
         assert (await found.ask("POST", "/file", body))[:2] == (413, {"status_code": 413})
 
 
@@ -118,8 +119,8 @@ async def test_bodies_that_are_refused(tmp_path: Path, body: bytes | None) -> No
         "/files/7",
     ],
 )
-async def test_files_that_are_not_there(tmp_path: Path, endpoint: str) -> None:
-    async with rooms(tmp_path) as found:
+async def test_files_that_are_not_there(opened: Opened, endpoint: str) -> None:
+    async with opened() as found:
         assert (await found.ask("GET", endpoint))[0] == 404
         assert found.blobs.verbs == []
 
@@ -139,19 +140,19 @@ async def test_files_that_are_not_there(tmp_path: Path, endpoint: str) -> None:
         ("POST", "/session_version", 405),
     ],
 )
-async def test_unknown_paths_and_methods(tmp_path: Path, method: str, endpoint: str, code: int) -> None:
-    async with rooms(tmp_path) as found:
+async def test_unknown_paths_and_methods(opened: Opened, method: str, endpoint: str, code: int) -> None:
+    async with opened() as found:
         await found.ask("POST", "/file", BLOB)
         assert (await found.ask(method, endpoint))[0] == code
 
 
-async def test_a_method_that_is_not_there_is_told_which_are(tmp_path: Path) -> None:
-    async with rooms(tmp_path) as found:
+async def test_a_method_that_is_not_there_is_told_which_are(opened: Opened) -> None:
+    async with opened() as found:
         assert (await found.ask("DELETE", "/file/1"))[2].headers["allow"] == "GET"
 
 
-async def test_a_fault_of_the_machine_is_a_500(tmp_path: Path) -> None:
-    async with rooms(tmp_path) as found:
+async def test_a_fault_of_the_machine_is_a_500(opened: Opened) -> None:
+    async with opened() as found:
 
         def broken(verb: str, file_id: str) -> None:
             raise FileFault("The disk is broken")
@@ -163,32 +164,41 @@ async def test_a_fault_of_the_machine_is_a_500(tmp_path: Path) -> None:
 # -- the deprecated pair -----------------------------------------------------------------------------------------
 
 
-async def post_json(found: object, content: object, content_type: str = "application/json") -> tuple[int, object]:
+JSON = "application/json"
+
+
+async def post_json(found: object, content: object, content_type: str = JSON) -> tuple[int, object]:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     code, value, _ = await found.ask("POST", "/files", body, Content_Type=content_type)  # type: ignore[attr-defined]
     return code, value
 
 
-async def test_files_in_base64(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ids", ["hash", "numeric"])
+async def test_files_in_base64_have_numbers_for_ids(opened: Opened, ids: Literal["hash", "numeric"]) -> None:
     text = base64.b64encode(BLOB).decode()
-    async with rooms(tmp_path) as found:
-        for written in (text, text.rstrip("=")):
-            assert await post_json(found, {"file": written}) == (200, {"result": ID, "status_code": 200})
-        assert await post_json(found, {"file": text}, "application/json; charset=utf-8") == (
-            200,
-            {"result": ID, "status_code": 200},
-        )
-        assert (await found.ask("GET", f"/files/{ID}"))[:2] == (200, {"status_code": 200, "result": text})
-        assert (await found.ask("GET", f"/file/{ID}"))[1] == BLOB
+    async with opened(FileServerSettings(ids=ids)) as found:
+        numbers = set()
+        for written, kind in ((text, JSON), (text.rstrip("="), JSON), (text, f"{JSON}; charset=utf-8")):
+            code, value = await post_json(found, {"file": written}, kind)
+            assert isinstance(value, dict)
+            assert (code, value["status_code"]) == (200, 200)
+            assert isinstance(value["result"], int)
+            numbers.add(value["result"])
+        assert len(numbers) == 3
+        for number in numbers:
+            assert (await found.ask("GET", f"/files/{number}"))[:2] == (200, {"status_code": 200, "result": text})
+            assert (await found.ask("GET", f"/file/{number}"))[1] == BLOB
+            assert (await found.ask("POST", f"/file/{number}/extend"))[0] == 404
 
 
-async def test_numeric_ids_are_numbers_there_and_text_elsewhere(tmp_path: Path) -> None:
-    async with rooms(tmp_path, FileServerSettings(ids="numeric")) as found:
-        _, value = await post_json(found, {"file": base64.b64encode(BLOB).decode()})
-        assert isinstance(value, dict)
-        assert isinstance(value["result"], int)
-        assert (await found.ask("GET", f"/file/{value['result']}"))[1] == BLOB
-        assert isinstance((await found.ask("POST", "/file", BLOB))[1]["id"], str)
+async def test_the_ids_of_other_uploads_are_text(opened: Opened) -> None:
+    for ids in ("hash", "numeric"):
+        async with opened(FileServerSettings(ids="numeric" if ids == "numeric" else "hash")) as found:
+            written = (await found.ask("POST", "/file", BLOB))[1]["id"]
+            assert isinstance(written, str)
+            assert (written == ID) is (ids == "hash")
+            text = base64.b64encode(BLOB).decode()
+            assert (await found.ask("GET", f"/files/{written}"))[1]["result"] == text
 
 
 @pytest.mark.parametrize(
@@ -207,13 +217,13 @@ async def test_numeric_ids_are_numbers_there_and_text_elsewhere(tmp_path: Path) 
         ({"file": "A" * 8_000_001}, 413),
     ],
 )
-async def test_uploads_in_base64_that_are_refused(tmp_path: Path, content: object, code: int) -> None:
-    async with rooms(tmp_path) as found:
+async def test_uploads_in_base64_that_are_refused(opened: Opened, content: object, code: int) -> None:
+    async with opened() as found:
         assert await post_json(found, content) == (code, {"status_code": code})
 
 
-async def test_an_upload_in_base64_must_say_that_it_is_json(tmp_path: Path) -> None:
-    async with rooms(tmp_path) as found:
+async def test_an_upload_in_base64_must_say_that_it_is_json(opened: Opened) -> None:
+    async with opened() as found:
         for content_type in ("text/plain", ""):
             assert (await post_json(found, {"file": "AAAA"}, content_type))[0] == 400
 
@@ -221,9 +231,9 @@ async def test_an_upload_in_base64_must_say_that_it_is_json(tmp_path: Path) -> N
 # -- news --------------------------------------------------------------------------------------------------------
 
 
-async def test_the_newest_release(tmp_path: Path) -> None:
+async def test_the_newest_release(opened: Opened, tmp_path: Path) -> None:
     settings = FileServerSettings(news=news_file(tmp_path))
-    async with rooms(tmp_path / "server", settings) as found:
+    async with opened(settings) as found:
         code, body, reply = await found.ask("GET", "/session_version?platform=desktop")
         assert code == 200
         assert body == {
@@ -255,39 +265,39 @@ async def test_the_newest_release(tmp_path: Path) -> None:
         ("?" + "&".join(f"a{number}=1" for number in range(30)), 400),
     ],
 )
-async def test_releases_that_are_not_known(tmp_path: Path, query: str, code: int) -> None:
-    async with rooms(tmp_path / "server", FileServerSettings(news=news_file(tmp_path))) as found:
+async def test_releases_that_are_not_known(opened: Opened, tmp_path: Path, query: str, code: int) -> None:
+    async with opened(FileServerSettings(news=news_file(tmp_path))) as found:
         assert (await found.ask("GET", "/session_version" + query))[:2] == (code, {"status_code": code})
 
 
-async def test_signed_checks_are_counted_once_a_day_and_forgotten(tmp_path: Path) -> None:
-    async with rooms(tmp_path / "server", FileServerSettings(news=news_file(tmp_path), check_days=2)) as found:
+async def test_signed_checks_are_counted_once_a_day_and_forgotten(opened: Opened, tmp_path: Path) -> None:
+    async with opened(FileServerSettings(news=news_file(tmp_path), check_days=2)) as found:
         for channel in (None, None, "alpha"):
             asked = releases.session_version_request(Platform.DESKTOP, channel=channel, key=KEY, now_s=NOW_MS // 1_000)
             assert (await found.endpoints.handle(asked, found.source)).code == 200
         await found.ask("GET", "/session_version?platform=desktop")
         counted = {("desktop", "stable"): 1, ("desktop", "alpha"): 1}
-        assert found.checks.totals() == counted
+        assert await found.checks.totals() == counted
         found.clock.move(2 * 86_400)
         await found.checks.forget()
-        assert found.checks.totals() == counted
+        assert await found.checks.totals() == counted
         found.clock.move(86_400)
         await found.checks.forget()
-        assert found.database.read(lambda db: table.checks(db, 0)) == {}
+        assert await found.metadata.checks(0) == {}
 
 
-async def test_a_day_counts_so_many_checks_and_no_more(tmp_path: Path) -> None:
+async def test_a_day_counts_so_many_checks_and_no_more(opened: Opened) -> None:
     settings = FileServerSettings(checks_a_day=3)
-    async with rooms(tmp_path, settings) as found:
+    async with opened(settings) as found:
         for number in (1, 1, 2, 1):
             await found.checks.count(bytes([number]) * 32, "ios", "stable")
-    async with rooms(tmp_path, settings) as again:
+    async with opened(settings) as again:
         for number in range(10):
             await again.checks.count(bytes([number]) * 32, "ios", "stable")
-        assert again.checks.totals() == {("ios", "stable"): 3}
+        assert await again.checks.totals() == {("ios", "stable"): 3}
         again.clock.move(86_400)
         await again.checks.count(b"next day", "ios", "stable")
-        assert again.checks.totals() == {("ios", "stable"): 4}
+        assert await again.checks.totals() == {("ios", "stable"): 4}
 
 
 @pytest.mark.parametrize(
@@ -297,8 +307,10 @@ async def test_a_day_counts_so_many_checks_and_no_more(tmp_path: Path) -> None:
         (dict(zip(("X_FS_Pubkey", "X_FS_Timestamp", "X_FS_Signature"), "abc", strict=True)), 400),
     ],
 )
-async def test_checks_that_are_refused_are_told_so_in_words(tmp_path: Path, headers: dict[str, str], code: int) -> None:
-    async with rooms(tmp_path / "server", FileServerSettings(news=news_file(tmp_path))) as found:
+async def test_checks_that_are_refused_are_told_so_in_words(
+    opened: Opened, tmp_path: Path, headers: dict[str, str], code: int
+) -> None:
+    async with opened(FileServerSettings(news=news_file(tmp_path))) as found:
         got, body, reply = await found.ask("GET", "/session_version?platform=desktop", None, **headers)
         assert got == code
         assert body
@@ -306,8 +318,8 @@ async def test_checks_that_are_refused_are_told_so_in_words(tmp_path: Path, head
         assert (await found.ask("GET", "/session_version?platform=x", None, **headers))[0] == 404
 
 
-async def test_a_check_at_the_wrong_time_or_over_other_words(tmp_path: Path) -> None:
-    async with rooms(tmp_path) as found:
+async def test_a_check_at_the_wrong_time_or_over_other_words(opened: Opened) -> None:
+    async with opened() as found:
         endpoint = "/session_version?platform=ios"
         for signed, code in ((KEY.headers(1, "GET", endpoint), 425), (KEY.headers(NOW_MS // 1_000, "GET", "/"), 401)):
             named = {name.replace("-", "_"): value for name, value in signed.items()}
@@ -317,23 +329,23 @@ async def test_a_check_at_the_wrong_time_or_over_other_words(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("query", "days"), [("", 7), ("?days=1", 1), ("?days=30", 30), ("?days=31", 7), ("?days=0", 7), ("?days=x", 7)]
 )
-async def test_token_figures(tmp_path: Path, query: str, days: int) -> None:
-    async with rooms(tmp_path / "server", FileServerSettings(news=news_file(tmp_path))) as found:
+async def test_token_figures(opened: Opened, tmp_path: Path, query: str, days: int) -> None:
+    async with opened(FileServerSettings(news=news_file(tmp_path))) as found:
         code, body, reply = await found.ask("GET", "/token_info" + query)
         assert (code, body["status_code"]) == (200, 200)
         assert len(body["info"]["history"]) == days + 1
         assert releases.read_token_info(reply).maximum_supply == 240_000_000
 
 
-async def test_a_server_without_news(tmp_path: Path) -> None:
-    async with rooms(tmp_path) as found:
+async def test_a_server_without_news(opened: Opened) -> None:
+    async with opened() as found:
         assert (await found.ask("GET", "/token_info"))[:2] == (502, {"status_code": 502})
         assert (await found.ask("GET", "/session_version?platform=ios"))[:2] == (502, {"status_code": 502})
 
 
-async def test_news_change_and_bad_news_change_nothing(tmp_path: Path) -> None:
+async def test_news_change_and_bad_news_change_nothing(opened: Opened, tmp_path: Path) -> None:
     file = news_file(tmp_path)
-    async with rooms(tmp_path / "server", FileServerSettings(news=file)) as found:
+    async with opened(FileServerSettings(news=file)) as found:
 
         async def version() -> str:
             found.clock.move(31)
@@ -350,7 +362,7 @@ async def test_news_change_and_bad_news_change_nothing(tmp_path: Path) -> None:
         assert await version() == "11"
 
 
-async def test_bad_news_at_the_start_are_an_error(tmp_path: Path) -> None:
+async def test_bad_news_at_the_start_are_an_error(opened: Opened, tmp_path: Path) -> None:
     with pytest.raises(NewsUnreadable):
-        async with rooms(tmp_path / "server", FileServerSettings(news=news_file(tmp_path, {"releases": 5}))):
+        async with opened(FileServerSettings(news=news_file(tmp_path, {"releases": 5}))):
             raise AssertionError("it started")
