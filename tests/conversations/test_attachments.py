@@ -14,7 +14,7 @@ from tests.conversations.engines import Device, make_device
 from tests.conversations.memory_swarm import Fate, MemorySwarm
 from veery.client.attachments import Attached, AttachmentGone, AttachmentRefused, PictureRefused, prepare
 from veery.client.attachments.uploading import PAUSES_S
-from veery.errors import NetworkError
+from veery.errors import NetworkError, NotFound
 from veery.fileserver.server import FileServerService
 from veery.fileserver.settings import FileServerSettings
 from veery.protocol.onion import ServerDestination, ServerReply, ServerRequest
@@ -226,6 +226,58 @@ async def test_an_altered_blob_is_given_up(world: World) -> None:
     with pytest.raises(AttachmentGone, match="altered"):
         await world.bob.client.attachments.content(attachment)
     assert (await world.bob.read(lambda tables: tables.attachments.in_state(AttachmentState.FAILED, 5)))[0].id == 1
+
+
+# -- profile pictures ----------------------------------------------------------------------------------------------
+
+
+async def pictured(world: World, tmp_path: Path) -> None:
+    await world.alice.client.pictures.set_own(photo("JPEG", tmp_path, "me.jpg"))
+    await world.alice.client.sending.send_text(world.bob.id, "hello")
+    await world.deliver()
+
+
+async def test_a_picture_travels_with_the_next_message(world: World, tmp_path: Path) -> None:
+    await pictured(world, tmp_path)
+    data = await world.bob.client.pictures.of(world.alice.id)
+    assert b"SECRET" not in data
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (40, 40)
+    asked = len(world.asked)
+    assert await world.bob.client.pictures.of(world.alice.id) == data
+    assert len(world.asked) == asked
+    await world.alice.client.pictures.remove_own()
+    await world.alice.client.sending.send_text(world.bob.id, "no face")
+    await world.deliver()
+    with pytest.raises(NotFound):
+        await world.bob.client.pictures.of(world.alice.id)
+    with pytest.raises(NotFound):
+        await world.alice.client.pictures.own()
+
+
+async def test_a_picture_is_kept_alive_and_comes_back_when_it_was_lost(world: World, tmp_path: Path) -> None:
+    await pictured(world, tmp_path)
+    pictures, clock = world.alice.client.pictures, world.alice.clock
+    before = (await world.alice.read(lambda tables: tables.accounts.get())).picture_url
+    uploads = sum(each == "POST /file" for each in world.asked)
+    for _ in range(20):
+        await clock.advance(86_400)
+        await pictures.renew()
+    assert sum("/extend" in each for each in world.asked) == 20
+    assert (await world.alice.read(lambda tables: tables.accounts.get())).picture_url == before
+    world.codes = [404] * 13
+    for _ in range(13):
+        await clock.advance(86_400)
+        await pictures.renew()
+    assert sum(each == "POST /file" for each in world.asked) == uploads + 1
+    assert (await world.alice.read(lambda tables: tables.accounts.get())).picture_url != before
+
+
+async def test_a_picture_that_is_none_is_refused(world: World, tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_bytes(b"not a picture")
+    with pytest.raises(PictureRefused):
+        await world.alice.client.pictures.set_own(tmp_path / "x.jpg")
+    assert world.asked == []
 
 
 # -- preparing -----------------------------------------------------------------------------------------------------

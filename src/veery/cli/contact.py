@@ -25,6 +25,8 @@ _SECURITY: Final = """\
 Show how well messages to and from a contact are protected: at which level (v2 is forward secret and safe from quantum
 computers; v2-fallback and v1 are read by whoever gets a long-term key later), since when their keys are known, what
 their messages say of yours, and how the next message goes out. --require-v2 lets nothing weaker out to this contact."""
+_PICTURE: Final = """\
+Write the picture that a contact shows to a new file, fetched over the network if it is not here."""
 
 
 def add(commands: Commands, summary: str) -> None:
@@ -71,7 +73,16 @@ def add(commands: Commands, summary: str) -> None:
         about=_SECURITY,
         example="veery contact security 0512ab --require-v2",
     )
-    for verb in (block, unblock, nickname, remove, security):
+    picture = add_command(
+        verbs,
+        "picture",
+        deferred("picture_commands", "contact"),
+        summary="save the picture of a contact",
+        about=_PICTURE,
+        example="veery contact picture 0512ab -o alice.jpg",
+    )
+    picture.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
+    for verb in (block, unblock, nickname, remove, security, picture):
         verb.add_argument("conversation", metavar="ID", help="Account ID, or a contact's name or beginning of the ID")
     nickname.add_argument("nickname", metavar="NICKNAME", help="what to call them")
     demand = security.add_mutually_exclusive_group()

@@ -17,6 +17,10 @@ _SHOW: Final = """\
 Print the Account ID and the name that others see."""
 _SET: Final = """\
 Change the name that others see: at most 100 bytes. Contacts see it with your next message."""
+_PICTURE: Final = """\
+Show others a picture: JPEG, PNG, WebP or GIF. It is cut to a square of at most 600 pixels, loses its metadata, and lies
+encrypted on the file server of the network; contacts get it with your next message. With --remove there is none any
+more, and with --save yours is written to a file."""
 _OPENS: Final = """\
 Change what opens the profile, as `veery account passphrase` does: another passphrase, a key file (--no-passphrase) or
 the desktop's keyring (--keyring). The messages are not encrypted anew: whoever kept an old copy of the profile's files
@@ -55,6 +59,17 @@ def add(commands: Commands, summary: str) -> None:
         example="veery profile set-name 'Alice B.'",
     )
     rename.add_argument("name", metavar="NAME", help="the new name")
+    picture = add_command(
+        verbs,
+        "picture",
+        deferred("picture_commands", "own"),
+        summary="change the picture that others see",
+        about=_PICTURE,
+        example="veery profile picture portrait.jpg",
+    )
+    picture.add_argument("file", metavar="FILE", nargs="?", help="the new picture")
+    picture.add_argument("--remove", action="store_true", help="show none any more")
+    picture.add_argument("--save", metavar="FILE", help="write the picture that others see to a new file")
     _add_protection(verbs)
 
 

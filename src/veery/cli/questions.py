@@ -19,6 +19,8 @@ NOT_TWICE: Final = frozenset(
     {
         "send",
         "attachment_save",
+        "picture_save",
+        "set_picture",
         "drop",
         "delete",
         "forget",

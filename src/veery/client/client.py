@@ -41,6 +41,7 @@ from veery.client.naming import Naming
 from veery.client.notices import Notices
 from veery.client.outbox import OutboxService
 from veery.client.outbox_pump import OutboxPump
+from veery.client.pictures import Pictures
 from veery.client.previews import Previews
 from veery.client.profile import Profile
 from veery.client.profile_service import ProfileService
@@ -62,12 +63,13 @@ from veery.network.road import Road
 from veery.protocol.account import Account, AccountId
 from veery.registry.network_file import NetworkFile
 from veery.runtime.clock import Clock, SystemClock
-from veery.runtime.lifecycle import Background
+from veery.runtime.lifecycle import Background, Periodic
 from veery.runtime.randomness import Randomness
 from veery.store.database import Store
 from veery.store.tables import Tables
 
 T = TypeVar("T")
+RENEW_S = 3_600.0  # how often it is looked whether the own picture is to be renewed
 
 
 class Client:
@@ -84,6 +86,7 @@ class Client:
         self.pump = OutboxPump(core, Sealing(core, self._keys))
         self.typing = TypingIndicators(core)
         self.attachments = AttachmentsService(core)
+        self.pictures = Pictures(core, self.attachments.files, self.attachments.servers)
         self.sending = Sending(core, self.typing.message_sent, Previews(core, proxy), self.attachments)
         self.documents = AccountDocuments(core)
         self.sync = Sync(core, self.documents)
@@ -154,6 +157,9 @@ class Client:
             return
         self._started = True
         self._background.start("outbox", self.pump.run)
+        self._background.start(
+            "own picture", Periodic(self._core.clock, RENEW_S, self.pictures.renew, first_s=30.0).run
+        )
         self._background.start("uploads", self.attachments.uploads.run)
         self._background.start("downloads", self.attachments.downloads.run)
         self._background.start("polling", self.receiving.run)

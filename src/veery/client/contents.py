@@ -76,14 +76,15 @@ def outgoing(
     expiration: in place of what the conversation says now. A timer update carries no profile (02.7.2).
     """
     setting = current_expiration(conversation, account.account_id) if expiration is None else expiration
-    profile = None if data.is_timer_update else own_profile(account)
+    if not data.is_timer_update:
+        data = replace(data, profile=own_profile(account), profile_key=own_profile_key(account))
     content = Content(
-        replace(data, profile=profile),
+        data,
         timestamp=timestamp_ms,
         expiration_type=ExpirationType(setting.type),
         expiration_timer=setting.timer_s,
     )
-    sync = replace(content, kind=replace(data, sync_target=conversation.id))
+    sync = replace(content, kind=replace(data, profile=None, profile_key=None, sync_target=conversation.id))
     return Outgoing(content, sync)
 
 
@@ -128,12 +129,24 @@ def control(recipient: AccountId, kind: Kind, timestamp_ms: int, expiration: Exp
 
 def request_response(account: AccountRow, recipient: AccountId, timestamp_ms: int) -> NewCopy:
     """The answer that accepts a message request (02.8.6)."""
-    return control(recipient, MessageRequestResponse(profile=own_profile(account)), timestamp_ms)
+    response = MessageRequestResponse(profile=own_profile(account), profile_key=own_profile_key(account))
+    return control(recipient, response, timestamp_ms)
 
 
 def own_profile(account: AccountRow) -> Profile:
     """The own profile as it travels with messages (02.7.2)."""
-    return Profile(display_name=account.display_name or None, last_profile_update_seconds=account.profile_s)
+    return Profile(
+        display_name=account.display_name or None,
+        profile_picture=account.picture_url if account.picture_key is not None else None,
+        last_profile_update_seconds=account.profile_s,
+    )
+
+
+def own_profile_key(account: AccountRow) -> bytes | None:
+    """What opens the own picture, 32 bytes, beside the profile in messages (02.7.2)."""
+    if account.picture_url is None or account.picture_key is None:
+        return None
+    return account.picture_key.reveal()
 
 
 def quote_of(message: Message) -> Quote:

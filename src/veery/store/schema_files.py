@@ -11,4 +11,11 @@ CREATE TABLE shortenings (                        -- copies in the own swarm tha
     expires_ms INTEGER NOT NULL,                  -- network time
     noted_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE pictures (                           -- profile pictures that are here, 09.6
+    owner BLOB PRIMARY KEY,                       -- account
+    url TEXT NOT NULL,                            -- where it was fetched from, or lies: another one is a newer picture
+    file TEXT NOT NULL,                           -- counted in `blobs` by whoever writes here
+    file_key BLOB NOT NULL,
+    checked_ms INTEGER NOT NULL                   -- local time: uploaded, renewed or fetched
+) WITHOUT ROWID;
 """

@@ -20,6 +20,7 @@ from veery.store.messages import Messages
 from veery.store.network_state import NetworkState
 from veery.store.outbox import Outbox
 from veery.store.own_echoes import OwnEchoesTable
+from veery.store.pictures import Pictures
 from veery.store.reactions import Reactions
 from veery.store.reading import Reading
 from veery.store.search import Searching
@@ -50,6 +51,7 @@ class Tables:
         "network",
         "outbox",
         "own_echoes",
+        "pictures",
         "reactions",
         "reading",
         "search",
@@ -76,6 +78,7 @@ class Tables:
         self.network = NetworkState(connection)
         self.outbox = Outbox(connection)
         self.own_echoes = OwnEchoesTable(connection)
+        self.pictures = Pictures(connection)
         self.reactions = Reactions(connection)
         self.reading = Reading(connection)
         self.shortenings = Shortenings(connection)

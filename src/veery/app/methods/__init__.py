@@ -127,6 +127,8 @@ METHODS: Final[Mapping[str, Method]] = {
         sync.sync_flush,
         files.attachments,
         files.attachment_save,
+        files.set_picture,
+        files.picture_save,
         names.resolve_name,
         road.path,
         events.events,

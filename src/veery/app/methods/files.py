@@ -9,9 +9,10 @@ from typing import Final
 from veery.app.methods.parameters import Json, ParametersWrong, Params, conversation_of, flag_of, number_of, text_of
 from veery.client.attachments import Attached, prepare
 from veery.client.client import Client
+from veery.runtime.paths import write_new
 
 LIST_MAX: Final = 1_000
-ONCE: Final = frozenset({"attachment_save"})
+ONCE: Final = frozenset({"attachment_save", "picture_save", "set_picture"})
 
 
 async def attachments(client: Client, params: Params) -> Json:
@@ -25,6 +26,25 @@ async def attachment_save(client: Client, params: Params) -> Json:
     number = number_of(params, "id")
     saved = await client.attachments.save(number, _path(text_of(params, "to")))
     return {"id": number, "path": str(saved)}
+
+
+async def set_picture(client: Client, params: Params) -> Json:
+    """Show others a picture, or none without a path."""
+    if params.get("path") is None:
+        await client.pictures.remove_own()
+        return {"picture": None}
+    picture = await client.pictures.set_own(_path(text_of(params, "path")))
+    shown = {"content_type": picture.content_type, "width": picture.width, "height": picture.height}
+    return {"picture": {**shown, "size": len(picture.data)}}
+
+
+async def picture_save(client: Client, params: Params) -> Json:
+    """Write the picture of a contact, or the own one, to a new file."""
+    own = params.get("conversation") is None
+    data = await client.pictures.own() if own else await client.pictures.of(await conversation_of(client, params))
+    path = _path(text_of(params, "to"))
+    await asyncio.to_thread(write_new, path, data)
+    return {"path": str(path), "size": len(data)}
 
 
 async def prepared(params: Params) -> list[Attached]:

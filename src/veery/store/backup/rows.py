@@ -30,6 +30,7 @@ INCLUDED: Final = (
     "config_marks",
     "trim_rules",
     "shortenings",
+    "pictures",
     "blobs",
 )
 LEFT_OUT: Final[Mapping[str, str]] = {
