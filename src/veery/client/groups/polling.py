@@ -22,7 +22,7 @@ from veery.client.groups.tending import tend
 from veery.client.mailbox import Mailbox
 from veery.client.receiving import Fetched, Receiving
 from veery.client.rereading import Rereading
-from veery.errors import NetworkError, ProtocolError
+from veery.errors import NetworkError, ProtocolError, VeeryError
 from veery.network.road import MemberAnswer
 from veery.policy.poll_schedule import activity_of
 from veery.protocol.account import AccountId
@@ -33,6 +33,7 @@ from veery.store.tables import Tables
 
 log: Final = logging.getLogger(__name__)
 _UNAUTHORISED: Final = 401
+_AFTER_FAULT_S: Final = 60.0
 _ASKED: Final = (  # in the order of the request: keys last, so that what was read before can be opened
     Namespace.GROUP_REVOKED,
     Namespace.GROUP_MESSAGES,
@@ -123,13 +124,14 @@ class GroupPolling:
     async def run(self) -> None:
         """Go on until cancelled."""
         hub = self._core.hub
+        self._pollers.clear()  # those of a run that has failed
         async with asyncio.TaskGroup() as tasks:
             while not hub.closed:
                 version = hub.version
                 await self._refresh()
                 for group, poller in self._pollers.items():
                     if poller.task is None:
-                        task = tasks.create_task(poller.receiving.run())
+                        task = tasks.create_task(self._keep_polling(poller.receiving))
                         self._pollers[group] = replace(poller, task=task)
                 await hub.changed(version)
 
@@ -149,6 +151,15 @@ class GroupPolling:
         await self._refresh()
         poller = self._pollers.get(group)
         return Fetched() if poller is None else await poller.receiving.fetch()
+
+    async def _keep_polling(self, receiving: GroupReceiving) -> None:
+        """Poll one group for good: what is wrong with it must not keep the others from being polled."""
+        while True:
+            try:
+                await receiving.run()
+            except VeeryError as error:
+                log.warning("A group cannot be polled now: %s", error)
+            await self._core.clock.sleep_until(self._core.clock.monotonic() + _AFTER_FAULT_S)
 
     async def _refresh(self) -> None:
         """Poll those that the account is in now, with the rights that it has now."""
