@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.harness import Home, Ran
+from tests.cli.harness import Home, Ran, Terminal
 from veery.app.session import Session, open_session
 from veery.client import profile as profiles
 from veery.lab.network import LabNetwork
@@ -127,3 +127,40 @@ async def test_the_same_by_commands(tmp_path: Path) -> None:
         gone = (await run(other, "device", "list", "--json")).record
         assert gone["membership"] == "removed"
         assert (await run(other, "device", "approve", "abcd", "--yes", code=1)).err
+
+
+async def test_a_restored_device_asks_its_user_at_a_terminal(tmp_path: Path) -> None:
+    """It shows the group with its four emoji, asks, shows seven emoji, asks again, and waits."""
+    home, other = Home(tmp_path / "a"), Home(tmp_path / "b")
+    for each in (home, other):
+        each.path.mkdir()
+
+    async with LabNetwork(tmp_path / "lab", 8) as lab:
+        network = ("--network", str(lab.network_file), "--no-passphrase")
+        create = ("account", "create", *network, "--json")
+        words = str((await asyncio.to_thread(home.veery, *create)).record["words"])
+        first = (await asyncio.to_thread(home.veery, "device", "list", "--json")).record
+
+        def restore() -> Terminal:
+            terminal = Terminal(other, "account", "restore", *network)
+            terminal.read_until("then Enter:\r\n")
+            terminal.type(words)
+            terminal.read_until("let this one in? [y/N] ")
+            assert first["group"]["emoji"] in terminal.shown
+            terminal.type("y")
+            terminal.read_until("in the same order? [y/N] ")
+            return terminal
+
+        terminal = await asyncio.to_thread(restore)
+        listed = (await asyncio.to_thread(home.veery, "device", "list", "--json")).record
+        (request,) = listed["requests"]
+        assert request["emoji"] in terminal.shown
+        terminal.type("y")
+        approve = ("device", "approve", request["id"][:8], "--yes", "--json")
+        approved = (await asyncio.to_thread(home.veery, *approve)).record
+        assert approved["told"]
+        assert await asyncio.to_thread(terminal.finish) == 0
+        assert "This device is linked to your others" in terminal.shown
+        linked = (await asyncio.to_thread(other.veery, "device", "list", "--json")).record
+        assert len(linked["devices"]) == 2
+        assert linked["keys"]["active"] == approved["keys"]["active"]

@@ -76,7 +76,7 @@ def after_restore(options: Namespace, console: Console) -> None:
         return
     state = known(options, console)
     if not state["groups"]:
-        for line in standing_lines(state):
+        for line in (NEXT,) if state["membership"] == "unknown" else standing_lines(state):
             console.talk(line)
         return
     link(Namespace(**{**vars(options), "group": None, "new": False, "yes": False, "wait": 600.0}), console)

@@ -73,6 +73,7 @@ async def settle(session: Session) -> None:
             while any(_untried(copy) for copy in await session.call("outbox")):  # noqa: ASYNC110 - see below
                 await asyncio.sleep(_LOOK_S)  # control messages tell of no state that could be awaited
             await session.call("sync_flush")
+            await session.call("device_flush")
 
 
 def _untried(copy: dict[str, Any]) -> bool:

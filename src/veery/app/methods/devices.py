@@ -16,7 +16,8 @@ from veery.protocol.devices import GroupId
 
 ONCE: Final = frozenset({"device_link", "device_approve", "device_remove", "device_leave"})  # not to be done again
 LASTING: Final = frozenset(  # they wait for the network
-    {"devices", "device_link", "device_start", "device_confirm", "device_rename", "device_publish"} | ONCE
+    {"devices", "device_link", "device_start", "device_confirm", "device_rename", "device_publish", "device_flush"}
+    | ONCE
 )
 
 
@@ -78,6 +79,11 @@ async def device_leave(client: Client, params: Params) -> Json:
     """Take this device out of its group."""
     await client.devices.leave()
     return await devices(client, {})
+
+
+async def device_flush(client: Client, params: Params) -> Json:
+    """Push and publish what is owed, before an engine ends that was opened for a moment."""
+    return {"told": await client.devices.flush()}
 
 
 async def _told(client: Client) -> Json:

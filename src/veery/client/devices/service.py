@@ -83,6 +83,19 @@ class DevicesService:
         await self._receiving.fetch()
         await self.run_due()
 
+    async def flush(self) -> bool:
+        """Before an engine ends that was opened for a moment: push and publish what is owed, if there is a road; tells
+        whether nothing is owed any more. Faults of the network are no errors here: it goes on the next time.
+        """
+        if not (await self._keeper.state()).fetched:
+            return False
+        try:
+            await self.run_due()
+        except NetworkError as error:
+            log.info("What the own devices owe each other has to wait: %s", error)
+            return False
+        return True
+
     async def _read_again(self) -> None:
         known = secrets_of(await self._keeper.state())
         if not known <= self._known:
