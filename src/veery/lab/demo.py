@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ from typing import Any
 
 from veery.client import profile as profiles
 from veery.client.client import Client
-from veery.errors import VeeryError
+from veery.errors import NetworkError, VeeryError
 from veery.lab.network import LabNetwork
 from veery.network.client_road import OnionRoad
 from veery.protocol.account import Account
@@ -101,14 +101,30 @@ class Demo:
     async def _person(self, name: str, colour: str, directory: Path, network: str, opened: AsyncExitStack) -> Person:
         account = Account.create(random_bytes)
         unlock = KeyFile(directory / f"{name}.key")
-        made = await profiles.create(directory / name, account, name, network, unlock)
+        made = await profiles.create(directory / name, account, name, network, unlock, device_name=f"{name}'s laptop")
         client = await opened.enter_async_context(await Client.open(made))
         person = Person(name, colour, client)
         if isinstance(client.road, OnionRoad):
             client.road.watch(lambda hops, node: self._path(person, hops, node))
         client.start()
         self._line(f"{self._paint(name, colour)} has made an account: {shorten(person.id)}")
+        published = await self._published(client)
+        keys = "keys for protocol v2 are published" if published else "no keys are published yet: others write v1"
+        self._line(f"  {self._paint('devices', DIM)}  {await self._devices(client)}; {keys}")
         return person
+
+    async def _published(self, client: Client) -> bool:
+        """Wait until others can find the keys of this account."""
+        with suppress(NetworkError, TimeoutError):
+            async with asyncio.timeout(_ARRIVES_S):
+                await client.devices.sync()
+        shown = await client.devices.view()
+        return bool(shown.fields["publishing"]["published"])
+
+    async def _devices(self, client: Client) -> str:
+        """The devices of an account, in words."""
+        listed = (await client.devices.view()).fields["devices"]
+        return ", ".join(f"{each['name'] or 'unnamed'} ({each['id'][:6]}…)" for each in listed)
 
     async def _send(self, sender: Person, recipient: Person, text: str) -> bool:
         self._say("")
@@ -122,7 +138,7 @@ class Demo:
             delivery = stored.delivery
             self._line(
                 f"  {self._paint('stored', GREEN)} on {delivery.stored_on} of {delivery.swarm_size} nodes of"
-                f" {recipient.name}'s swarm, after {_ms(began)}"
+                f" {recipient.name}'s swarm, after {_ms(began)}; protected at level {self._paint(stored.level, BOLD)}"
             )
             async with asyncio.timeout(_ARRIVES_S):
                 await arrived.wait()
