@@ -89,7 +89,7 @@ async def test_what_a_removed_member_wrote_goes_with_it(three: list[Device]) -> 
 
 
 async def test_who_was_removed_can_be_invited_again_and_sees_what_was_said(three: list[Device]) -> None:
-    alice, bob, carol = three
+    alice, bob, _carol = three
     group = await group_of(*three)
     await alice.client.sending.send_text(group, "first")
     await exchange(*three)
@@ -180,7 +180,7 @@ async def test_declining(three: list[Device]) -> None:
 
 
 async def test_an_invitation_that_cannot_be_sent_says_so(three: list[Device]) -> None:
-    alice, bob, carol = three
+    alice, bob, _carol = three
     group = await alice.client.groups.create("Walkers")
     fates = iter([Fate.ARRIVES, Fate.LOST, Fate.ARRIVES, Fate.ARRIVES])
     alice.weather = lambda: next(fates)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from veery.client.approval import Change, tell
 from veery.client.arrivals import Arrival, Batch

@@ -1,4 +1,4 @@
-"""Copies in the own swarm that must expire sooner than they would: noted with the reading, forgotten when it is done."""
+"""Copies in the own swarm that must expire sooner: noted with the reading, forgotten once it is done."""
 
 from __future__ import annotations
 
