@@ -9,6 +9,9 @@ import pytest
 import pytest_asyncio
 
 from tests.network.labs import ROADS, Lab, Road, lab_of
+from tests.unit.fileserver.storages import storage, storage_servers
+
+__all__ = ["lab", "road", "storage", "storage_servers"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -16,6 +16,7 @@ import pytest
 
 from tests.network.labs import Lab, lab_of
 from tests.network.waiting import until
+from tests.unit.fileserver.storages import Storage
 from veery.fileserver.errors import AddressTaken
 from veery.fileserver.server import FileServerService
 from veery.fileserver.settings import FileServerSettings, LimitSettings
@@ -80,8 +81,10 @@ async def talk(port: int, *pieces: bytes) -> bytes:
 # -- direct ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_file_comes_and_goes_over_plain_http(tmp_path: Path, session: aiohttp.ClientSession) -> None:
-    async with server(tmp_path) as running:
+async def test_a_file_comes_and_goes_over_plain_http(
+    tmp_path: Path, session: aiohttp.ClientSession, storage: Storage
+) -> None:
+    async with server(tmp_path, storage(FREE_PORT)) as running:
         async with session.post(f"{running.url}/file", data=BLOB, headers={"X-FS-TTL": "1000"}) as answer:
             assert answer.status == 200
             assert answer.content_type == "application/json"
@@ -121,13 +124,16 @@ async def test_refusals_over_plain_http(tmp_path: Path, session: aiohttp.ClientS
                 assert (method, path, answer.status) == (method, path, status)
 
 
-async def test_files_survive_a_restart_and_expire_by_the_clock(tmp_path: Path, session: aiohttp.ClientSession) -> None:
-    async with server(tmp_path) as running:
+async def test_files_survive_a_restart_and_expire_by_the_clock(
+    tmp_path: Path, session: aiohttp.ClientSession, storage: Storage
+) -> None:
+    settings = storage(FREE_PORT)
+    async with server(tmp_path, settings) as running:
         key = running.keys.ed25519
         async with session.post(f"{running.url}/file", data=BLOB, headers={"X-FS-TTL": "600"}) as answer:
             assert answer.status == 200
     clock = ManualClock()
-    async with FileServerService(FREE_PORT, tmp_path / "server", clock=clock) as again:
+    async with FileServerService(settings, tmp_path / "server", clock=clock) as again:
         assert again.keys.ed25519 == key
         clock.set_wall(0)
         async with session.get(f"{again.url}/file/{ID}") as answer:

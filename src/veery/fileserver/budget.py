@@ -26,6 +26,10 @@ class ByteBucket:
         self._at = max(self._at, now_s)
         return self._left
 
+    def wait_s(self, size: int, now_s: float) -> float:
+        """Seconds until `size` bytes can be taken; 0.0 if now."""
+        return max(0.0, size - self.left(now_s)) * _MINUTE_S / self._capacity
+
     def take(self, size: int) -> None:
         """Take what `left` said is there."""
         self._left -= size
@@ -44,8 +48,11 @@ class ByteBudget:
     def __len__(self) -> int:
         return len(self._found)
 
-    def take(self, address: str, size: int, now_s: float) -> bool:
-        """Take `size` bytes for an address at `now_s` (seconds, monotonic); nothing is taken if it is False."""
+    def take(self, address: str, size: int, now_s: float) -> float:
+        """Take `size` bytes for an address at `now_s` (seconds, monotonic), and give 0.0.
+
+        If there are not so many, nothing is taken; the number is that of seconds until there can be.
+        """
         if self._overall is None:
             self._overall = ByteBucket(self._overall_capacity, now_s)
         own = self._found.get(address)
@@ -54,8 +61,8 @@ class ByteBudget:
         self._found.move_to_end(address)
         if len(self._found) > self._most:
             self._found.popitem(last=False)  # the overall bound still holds for who comes back under a new address
-        if own.left(now_s) < size or self._overall.left(now_s) < size:
-            return False
-        own.take(size)
-        self._overall.take(size)
-        return True
+        wait_s = max(own.wait_s(size, now_s), self._overall.wait_s(size, now_s))
+        if wait_s == 0.0:
+            own.take(size)
+            self._overall.take(size)
+        return wait_s

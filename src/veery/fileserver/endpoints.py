@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import math
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs
@@ -58,7 +60,7 @@ class Endpoints:
             return await endpoint(request, source)
         except Refused as refused:
             log.debug("Refused with %d: %s", refused.code, refused)
-            return _json({"status_code": refused.code}, refused.code)
+            return _refusal(refused)
         except VersionCheckRefused as refused:
             return _text(refused.code, refused.message)
         except RuntimeFault as error:
@@ -183,6 +185,13 @@ def _read_json_upload(request: ServerRequest) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise Refused(400, "the file is not base64") from None
+
+
+def _refusal(refused: Refused) -> ServerReply:
+    reply = _json({"status_code": refused.code}, refused.code)
+    if refused.retry_after_s is None:
+        return reply
+    return replace(reply, headers={**reply.headers, "retry-after": str(math.ceil(refused.retry_after_s))})
 
 
 def _json(value: dict[str, Any], code: int = 200) -> ServerReply:

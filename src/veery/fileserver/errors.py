@@ -26,13 +26,17 @@ class NewsUnreadable(FileServerError):
 
 
 class Refused(FileServerError):
-    """A request is answered with `code` and `{"status_code": code}`; the text is for the log alone (09.7.1)."""
+    """A request is answered with `code` and `{"status_code": code}`; the text is for the log alone (09.7.1).
+
+    retry_after_s: seconds after which the same request may be taken, None if that is not known.
+    """
 
     default_kind = "fileserver.refused"
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class PackageMissing(FileServerError):

@@ -203,8 +203,9 @@ class Files:
         return self._clock.now_ms() + (self._settings.ttl_s if ttl_s is None else ttl_s) * _MS
 
     def _take(self, source: str, size: int) -> None:
-        if not self._budget.take(source, size, self._clock.monotonic()):
-            raise Refused(429, "too many bytes in this minute")
+        wait_s = self._budget.take(source, size, self._clock.monotonic())
+        if wait_s:
+            raise Refused(429, "too many bytes in this minute", retry_after_s=wait_s)
 
 
 def _read_id(text: str) -> FileId:

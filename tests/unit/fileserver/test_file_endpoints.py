@@ -14,7 +14,7 @@ import pytest
 from tests.unit.fileserver.rooms import NOW_MS, TTL_S
 from tests.unit.fileserver.storages import Opened
 from veery.fileserver.errors import NewsUnreadable
-from veery.fileserver.settings import FileServerSettings
+from veery.fileserver.settings import FileServerSettings, LimitSettings
 from veery.protocol import crypto, version_auth
 from veery.protocol.attachments import http_id, releases, requests
 from veery.protocol.attachments.releases import Platform
@@ -149,6 +149,26 @@ async def test_unknown_paths_and_methods(opened: Opened, method: str, endpoint: 
 async def test_a_method_that_is_not_there_is_told_which_are(opened: Opened) -> None:
     async with opened() as found:
         assert (await found.ask("DELETE", "/file/1"))[2].headers["allow"] == "GET"
+
+
+async def test_who_sends_too_much_is_told_when_to_come_back(opened: Opened) -> None:
+    settings = FileServerSettings(limits=LimitSettings(minute_mib=16, minute_each_mib=16))
+    async with opened(settings) as found:
+        big = bytes(8 << 20)
+        assert (await found.ask("POST", "/file", big))[0] == 200
+        assert (await found.ask("POST", "/file", big))[0] == 200
+        code, body, reply = await found.ask("POST", "/file", big)
+        assert (code, body, reply.headers["retry-after"]) == (429, {"status_code": 429}, "30")
+        found.clock.move(30)
+        assert (await found.ask("POST", "/file", big))[0] == 200
+        assert "retry-after" not in (await found.ask("GET", "/file/7"))[2].headers
+
+
+async def test_a_server_that_is_full_says_so(opened: Opened) -> None:
+    async with opened(FileServerSettings(quota_mib=1)) as found:
+        assert (await found.ask("POST", "/file", bytes(1 << 20)))[0] == 200
+        assert (await found.ask("POST", "/file", b"more"))[:2] == (507, {"status_code": 507})
+        assert (await found.ask("POST", "/file", bytes(1 << 20)))[0] == 200
 
 
 async def test_a_fault_of_the_machine_is_a_500(opened: Opened) -> None:
