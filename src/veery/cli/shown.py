@@ -36,7 +36,7 @@ _KINDS: Final = {
 def message_lines(message: Json, names: Mapping[str, str]) -> list[str]:
     """A stored message: one line of facts, then what was written. names: conversation or sender to title."""
     own = message["direction"] == "out"
-    who = _ME if own else name_of(str(message["sender"]), names)
+    who = _ME if own else sender_of(message, names)
     facts = [f"#{message['id']}", clock_time(int(message["sent_at"])), who]
     if own:
         facts.append(f"({state_words(message)})")
@@ -130,7 +130,7 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
     """An event as it comes; empty for those that tell a person nothing."""
     kind = event["event"]
     if kind in ("message", "notice"):
-        who = _ME if event["direction"] == "out" else name_of(str(event["sender"]), names)
+        who = _ME if event["direction"] == "out" else sender_of(event, names)
         request = " (message request)" if event.get("request") else ""
         incoming = event["direction"] == "in"
         in_group = event["conversation"].startswith(_GROUP)
@@ -192,6 +192,12 @@ def name_of(account: str, names: Mapping[str, str]) -> str:
     """What a person calls an account: its name, and a piece of its ID so that no other can pass for it."""
     known = names.get(account)
     return shorten(account) if known is None else f"{one_line(known)} ({account[:6]}…)"
+
+
+def sender_of(message: Json, names: Mapping[str, str]) -> str:
+    """Who wrote a message: as a contact, else as the group calls them."""
+    sender, listed = str(message["sender"]), message.get("sender_name")
+    return name_of(sender, names if sender in names or not listed else {sender: str(listed)})
 
 
 def titles(conversations: Sequence[Json]) -> dict[str, str]:

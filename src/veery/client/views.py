@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from veery.protocol.account import AccountId, AccountIdWrong
-from veery.protocol.constants import ACCOUNT_ID_HEX
+from veery.protocol.constants import ACCOUNT_ID_HEX, PREFIX_GROUP
 from veery.protocol.content import ContentMalformed, DataMessage, ExpirationType, Quote, decode
 from veery.protocol.content.body import mentions
 from veery.protocol.content.preview import is_kept
@@ -19,6 +19,7 @@ from veery.store.tables import Tables
 Json = dict[str, Any]
 TEXT: Final = "text"  # kind of a message that people wrote; all other kinds are notices
 INCOMING, OUTGOING = "in", "out"
+_GROUP: Final = f"{PREFIX_GROUP:02x}"
 
 
 def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
@@ -28,6 +29,7 @@ def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
         "id": message.id,
         "conversation": message.conversation,
         "sender": message.author.hex,
+        "sender_name": _listed_name(tables, message),
         "text": message.body,
         "sent_at": message.timestamp_ms,
         "received_at": message.received_ms,
@@ -44,6 +46,13 @@ def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
         "invitation": None if data is None else _invitation(data),
         "disappears": _disappears(message.expiration.type, message.expiration.timer_s),
     }
+
+
+def _listed_name(tables: Tables, message: Message) -> str | None:
+    """What a group calls the sender; None elsewhere, and for members without a name."""
+    if not message.conversation.startswith(_GROUP):
+        return None
+    return tables.groups.member_name(message.conversation, message.author) or None
 
 
 def state_fields(message: Message, storage_hash: str | None) -> Json:

@@ -5,7 +5,7 @@ Their documents are in `config_dumps`. Which step follows from what is the clien
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -109,6 +109,7 @@ class Groups:
         """Forget a group, and what was fetched of it."""
         self.forget_fetched(group)
         self._db.execute("DELETE FROM groups WHERE id = ?", (group.raw,))
+        self._db.execute("DELETE FROM group_names WHERE group_id = ?", (group.raw,))
 
     def note_seen(self, group: AccountId, hashes: Iterable[str]) -> None:
         """Remember which items came from a group's swarm."""
@@ -122,6 +123,21 @@ class Groups:
         )
         for table in ("cursors WHERE account", "group_seen WHERE group_id", "undecoded WHERE account"):
             self._db.execute(f"DELETE FROM {table} = ?", (group.raw,))  # noqa: S608 - names of the schema
+
+    def set_names(self, group: AccountId, names: Mapping[AccountId, str]) -> None:
+        """Keep what a group calls its members, in place of what was kept."""
+        self._db.execute("DELETE FROM group_names WHERE group_id = ?", (group.raw,))
+        rows = [(group.raw, person.raw, name) for person, name in names.items() if name]
+        self._db.executemany("INSERT INTO group_names (group_id, account, name) VALUES (?, ?, ?)", rows)
+
+    def member_name(self, group: str, person: AccountId) -> str:
+        """What a group calls a member; empty when it has no name."""
+        row = one(
+            self._db,
+            "SELECT name FROM group_names WHERE group_id = ? AND account = ?",
+            (AccountId.from_hex(group).raw, person.raw),
+        )
+        return "" if row is None else str(row[0])
 
     def trim(self) -> int:
         """Forget items whose hash is not remembered as seen any more; gives how many."""

@@ -27,6 +27,12 @@ CREATE TABLE group_seen (
     hash TEXT PRIMARY KEY,                        -- of an item that was fetched from the group's swarm
     group_id BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE group_names (
+    group_id BLOB NOT NULL,
+    account BLOB NOT NULL,
+    name TEXT NOT NULL,                           -- as the group lists its member
+    PRIMARY KEY (group_id, account)
+) WITHOUT ROWID;
 CREATE INDEX group_seen_by_group ON group_seen (group_id);
 CREATE TRIGGER config_group_made AFTER INSERT ON groups
     BEGIN INSERT OR IGNORE INTO config_marks VALUES ('contact', lower(hex(NEW.id))); END;

@@ -26,6 +26,7 @@ def follow(room: GroupRoom, batch: Batch, kind: ConfigKind, merged: Merged) -> N
     if kind is GROUP_INFO:
         mirror_info(room, batch.tables, batch.times)
     else:
+        room.mirror_names(batch.tables)
         tell(batch.tables, room.row(batch.tables), "members", batch.times)
 
 

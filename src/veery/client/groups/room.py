@@ -114,7 +114,13 @@ class GroupRoom:
                 data = members.written(data, each)
             return data
 
-        return self.documents.change(tables, GROUP_MEMBERS, work, times)
+        changed_any = self.documents.change(tables, GROUP_MEMBERS, work, times)
+        self.mirror_names(tables)
+        return changed_any
+
+    def mirror_names(self, tables: Tables) -> None:
+        """Keep the names in the list where they are found without it."""
+        tables.groups.set_names(self.id, {each.id: each.name for each in self.members(tables).values()})
 
     def erase_members(self, tables: Tables, gone: Iterable[AccountId], times: Times) -> bool:
         """Erase entries of Members, whose removal was carried out."""

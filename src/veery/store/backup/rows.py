@@ -35,6 +35,7 @@ INCLUDED: Final = (
 )
 LEFT_OUT: Final[Mapping[str, str]] = {
     "outbox": "a restored store sends nothing that an old one may have sent already",
+    "group_names": "see groups",
     "groups": "rights come with the account's configuration, keys and documents from the group's swarm",
     "cursors": "they belong to what the lost store had fetched; what comes twice is known by its hash",
     "events": "numbered by one store for its own programs",
