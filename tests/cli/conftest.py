@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.harness import Home
+from tests.unit.fileserver.storages import storage, storage_servers
+
+__all__ = ["home", "storage", "storage_servers"]
 
 
 @pytest.fixture

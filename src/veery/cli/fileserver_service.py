@@ -40,6 +40,7 @@ def init(options: Namespace, console: Console) -> int:
             f"Others cannot reach the file server at {settings.host}",
             remedy=f"Give the address that they use, as in --url http://203.0.113.5:{settings.port}",
         )
+    _refuse_secrets(settings)
     directory = private_directory(data_directory(ROLE, options))
     file = write_settings(ROLE, options)
     keys = ServerKeys.of_directory(directory)
@@ -62,6 +63,17 @@ def init(options: Namespace, console: Console) -> int:
     console.line(line)
     console.talk(f"Next: start it with `{run_line(ROLE, options)}`.")
     return Exit.DONE
+
+
+def _refuse_secrets(settings: FileServerSettings) -> None:
+    """`init` writes no secrets; what it left out would be missed when the server runs."""
+    for key, given in (("postgres", settings.postgres), ("s3.secret_key", settings.s3.secret_key)):
+        if given is not None:
+            variable = f"VEERY_{key.upper().replace('.', '_')}"
+            raise UsageWrong(
+                f"`{key}` is a secret and is not written from a command line",
+                remedy=f"Leave it away here; then set {variable} where the server runs, or write it into the file",
+            )
 
 
 def run(options: Namespace, console: Console) -> int:
