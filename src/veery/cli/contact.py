@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from veery.cli.command import add_command, deferred
 
 if TYPE_CHECKING:
-    from veery.cli.command import Commands
+    from veery.cli.command import Commands, Parser
 
 _ABOUT: Final = """\
 What you settle about a contact is known to you alone: whether their messages are dropped, and what you call them."""
@@ -65,6 +65,13 @@ def add(commands: Commands, summary: str) -> None:
         about=_REMOVE,
         example="veery contact remove 0512ab",
     )
+    for verb in (block, unblock, nickname, remove, *_add_looks(verbs)):
+        verb.add_argument("conversation", metavar="ID", help="Account ID, or a contact's name or beginning of the ID")
+    nickname.add_argument("nickname", metavar="NICKNAME", help="what to call them")
+
+
+def _add_looks(verbs: Commands) -> tuple[Parser, Parser]:
+    """What is looked at: protection and picture."""
     security = add_command(
         verbs,
         "security",
@@ -82,9 +89,6 @@ def add(commands: Commands, summary: str) -> None:
         example="veery contact picture 0512ab -o alice.jpg",
     )
     picture.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
-    for verb in (block, unblock, nickname, remove, security, picture):
-        verb.add_argument("conversation", metavar="ID", help="Account ID, or a contact's name or beginning of the ID")
-    nickname.add_argument("nickname", metavar="NICKNAME", help="what to call them")
     demand = security.add_mutually_exclusive_group()
     demand.set_defaults(require_v2=None)
     demand.add_argument(
@@ -93,3 +97,4 @@ def add(commands: Commands, summary: str) -> None:
     demand.add_argument(
         "--no-require-v2", dest="require_v2", action="store_false", default=None, help="send what their keys allow"
     )
+    return security, picture
