@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conversations.engines import NETWORK, Device, account_of
 from tests.conversations.memory_swarm import Fate, Killed, MemorySwarm, calm
+from tests.conversations.syncing import sync
 from veery.client.client import Client
 from veery.client.profile import create, restore
 from veery.errors import NetworkError, NotFound
@@ -54,6 +56,13 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Round:
+    """A device fetches and then pushes, as it does all the time while it runs."""
+
+    device: int
+
+
+@dataclass(frozen=True)
 class Restart:
     """A device ends, and begins again."""
 
@@ -74,21 +83,23 @@ class Forget:
     which: int | None
 
 
-Step = Act | Work | Restart | Pass | Forget
+Step = Act | Work | Round | Restart | Pass | Forget
 devices = st.integers(0, 4)
 steps = st.lists(
     st.one_of(
         st.builds(Act, devices, st.sampled_from(_ACTS), st.integers(0, _CONTACTS - 1), st.integers(0, 3)),
         st.builds(Act, devices, st.just("name"), st.just(0), st.integers(0, 3)),
         st.builds(Work, devices, st.booleans(), st.none() | st.integers(1, 8)),
-        st.builds(Work, devices, st.booleans(), st.none()),
+        st.builds(Round, devices),
+        st.builds(Round, devices),
         st.builds(Restart, devices),
-        st.builds(Pass, st.integers(1, 100_000)),
+        st.builds(Pass, st.integers(1, 200) | st.integers(1, 100_000)),
         st.builds(Forget, st.none() | st.integers(0, 9)),
     ),
-    max_size=40,
+    min_size=10,
+    max_size=50,
 )
-fates = st.lists(st.sampled_from(Fate), max_size=25)
+fates = st.lists(st.sampled_from([*[Fate.ARRIVES] * 8, *Fate]), max_size=40)
 
 
 @dataclass
@@ -110,6 +121,14 @@ class World:
         device = Device(str(number), account, profile, self.swarm, self.clock, seed=100 + number)
         await device.open()
         self.devices.append(device)
+
+    async def meet(self) -> None:
+        """Somebody whom all devices know and nobody forgets.
+
+        A document whose last contact is deleted takes away those that others add meanwhile: so it is by 07.6.
+        """
+        await self.devices[0].client.sending.send_text(account_of(19).account_id.hex, "hello")
+        await sync(*self.devices)
 
     def device(self, number: int) -> Device:
         return self.devices[number % len(self.devices)]
@@ -228,6 +247,7 @@ async def play(restored: list[bool], played: list[Step], weather: list[Fate], di
     await world.add(directory, restored=False)
     for each in restored:
         await world.add(directory, restored=each)
+    await world.meet()
     fate = iter(weather)
     for device in world.devices:
         device.weather = lambda: next(fate, Fate.ARRIVES)
@@ -237,6 +257,9 @@ async def play(restored: list[bool], played: list[Step], weather: list[Fate], di
                 await world.act(step)
             case Work():
                 await world.work(step)
+            case Round(device=number):
+                await world.work(Work(number, push=False, kill_at=None))
+                await world.work(Work(number, push=True, kill_at=None))
             case Restart():
                 await world.device(step.device).restart()
             case Pass():
@@ -257,7 +280,8 @@ async def play(restored: list[bool], played: list[Step], weather: list[Fate], di
         await device.client.close()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(300)
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.booleans(), min_size=1, max_size=4), steps, fates)
 def test_devices_agree(restored: list[bool], played: list[Step], weather: list[Fate]) -> None:
     """Whatever happens on the way, all devices end in the same state, and no change is lost."""

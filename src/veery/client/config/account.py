@@ -137,7 +137,7 @@ class AccountDocuments:
         if kind is USER_PROFILE:
             profile.take_over(batch, before, after)
         elif kind is CONTACTS:
-            taken = contacts.take_over(batch, before, after, keep_missing=merged.changes_lost, keep_approved=restored)
+            taken = contacts.take_over(batch, merged, keep_approved=restored)
             states = convo_info_volatile.read(self.documents.data(batch.tables, CONVO_INFO_VOLATILE))
             further = volatile.take_over_some(batch, states, taken.made)
             return {Mark.CONTACT: taken.again, Mark.READ: further}

@@ -13,9 +13,10 @@ from veery.client.approval import Change, tell
 from veery.client.arrivals import Batch
 from veery.client.config.differences import expiration_of, muted_until_ms, muting_of, tell_changes, timer_of
 from veery.protocol.account import AccountId
-from veery.protocol.config import Data, contacts
+from veery.protocol.config import Data, Merged, contacts
 from veery.protocol.config.contacts import Contact
 from veery.protocol.config.data import get_dict
+from veery.protocol.config.diff import SCALAR_SET, Diff
 from veery.protocol.config.fields import Picture
 from veery.protocol.constants import ACCOUNT_ID_SIZE, CONFIG_PICTURE_URL_MAX, KEY_SIZE, PREFIX_USER, SECOND_MS
 from veery.store.conversations import CONTACT, Conversation
@@ -50,24 +51,33 @@ class Taken:
     again: list[str]
 
 
-def take_over(batch: Batch, before: Data, after: Data, *, keep_missing: bool, keep_approved: bool) -> Taken:
+def take_over(batch: Batch, merged: Merged, *, keep_approved: bool) -> Taken:
     """Bring the store to what a merge has changed.
 
-    keep_missing: local changes were given up, so that somebody who is missing may just not have been stored yet: such
-    people are kept. keep_approved: approvals of this device that no document has yet are kept.
+    Somebody whom this device has added, which was not confirmed yet, is kept and written again: nobody can have meant
+    to delete them. So it is when changes were given up as too old, and when another device deletes its last contact,
+    which by 07.6 takes away those that others add meanwhile. keep_approved: approvals of this device that no document
+    has yet are kept.
     """
-    taken = Taken([], [])
-    for account_id in _changed(get_dict(before, (_PEOPLE,)), get_dict(after, (_PEOPLE,))):
+    taken, after, added = Taken([], []), merged.after, _added(merged.pending)
+    for account_id in _changed(get_dict(merged.before, (_PEOPLE,)), get_dict(after, (_PEOPLE,))):
         contact = contacts.find(after, account_id)
         if account_id == batch.own:
             continue
-        if contact is None and keep_missing:
+        if contact is None and account_id.raw in added:
             taken.again.append(account_id.hex)
         elif contact is None:
             _delete(batch, account_id)
         elif _take(batch, contact, keep_approved=keep_approved):
             taken.made.append(account_id)
     return taken
+
+
+def _added(pending: Diff) -> frozenset[bytes]:
+    """Whose entries a diff begins: the time of creation is set then and never again."""
+    entries = pending.get(_PEOPLE)
+    found = entries.items() if isinstance(entries, Mapping) else ()
+    return frozenset(key for key, entry in found if isinstance(entry, Mapping) and entry.get(b"j") == SCALAR_SET)
 
 
 def _changed(before: Data, after: Data) -> list[AccountId]:

@@ -15,6 +15,7 @@ from veery.errors import ProtocolError
 from veery.protocol.config import data as config_data
 from veery.protocol.config import dumps, message, parts, state, storage_form
 from veery.protocol.config.data import Data
+from veery.protocol.config.diff import NOTHING, Diff
 from veery.protocol.config.errors import ConfigMisuse
 from veery.protocol.config.kinds import ConfigKind
 from veery.protocol.config.message import Message
@@ -40,7 +41,8 @@ class Push:
 class Merged:
     """What a merge did. accepted: storage hashes of valid messages and parts; refused: why others were set aside.
 
-    before and after: the data, to compare with `data.changed_keys`. changes_lost: local changes were too far behind.
+    before and after: the data, to compare with `data.changed_keys`. pending: what own changes, not confirmed yet, went
+    into the merge. changes_lost: they were too far behind.
     """
 
     before: Data
@@ -48,6 +50,7 @@ class Merged:
     accepted: frozenset[str] = frozenset()
     refused: Mapping[str, ProtocolError] = field(default_factory=dict)
     changes_lost: bool = False
+    pending: Diff = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -238,8 +241,10 @@ class ConfigObject:
             accepted.add(storage_hash)
             if arrival is not None:
                 arrivals.append(arrival)
-        lost, before = self._merge(arrivals, sets)
-        return Merged(before, self.data, frozenset(accepted), refused, lost)
+        before, own = self._state, None if state.is_fresh(self._state) else self.message()
+        pending = NOTHING if own is None or before.phase is Phase.CLEAN else own.diff
+        lost = self._merge(own, arrivals, sets)
+        return Merged(before.data, self.data, frozenset(accepted), refused, lost, pending)
 
     def _collect(
         self, sets: PartSets, storage_hash: str, opened: Opened, now_ms: int
@@ -252,14 +257,13 @@ class ConfigObject:
         whole = storage_form.inflated(storage_form.unpadded(joined.padded))
         return sets, Arrival(message.parse(whole, verify_key=self._verify_key), joined.storage_hashes)
 
-    def _merge(self, arrivals: list[Arrival], sets: PartSets) -> tuple[bool, Data]:
+    def _merge(self, own: Message | None, arrivals: list[Arrival], sets: PartSets) -> bool:
         before = self._state
-        own = None if state.is_fresh(before) else self.message()
         after = replace(state.merged(before, own, arrivals, may_write=not self.read_only), parts=sets)
         if self.read_only:
             after = replace(after, obsolete=frozenset())
         self._state = after
-        return own is not None and state.loses_changes(before, own, after), before.data
+        return own is not None and state.loses_changes(before, own, after)
 
     def _check_writable(self) -> None:
         if self.read_only:
