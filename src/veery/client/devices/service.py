@@ -104,7 +104,7 @@ class DevicesService:
 
     async def _rest(self) -> None:
         clock, due_ms = self._core.clock, await self._work.next_ms()
-        pause_ms = HOUR_MS if due_ms is None else min(HOUR_MS, max(0, due_ms - self._core.road.now_ms()))
+        pause_ms = HOUR_MS if due_ms is None else min(HOUR_MS, max(SECOND_MS, due_ms - self._core.road.now_ms()))
         change: Callable[[], Awaitable[object]] = self._keeper.changed.wait
         if self._failures:
             pause_ms = _RETRY_MS[min(self._failures, len(_RETRY_MS)) - 1]

@@ -21,7 +21,7 @@ from veery.policy.device_group import Change, DeviceGroup
 from veery.policy.device_push import Push
 from veery.policy.own_record import OutboxFind, Watched
 from veery.policy.record_exchange import OwnEchoes
-from veery.protocol.constants import CLOCK_STEP_MAX_MS, MINUTE_MS
+from veery.protocol.constants import CLOCK_STEP_MAX_MS, MINUTE_MS, SECOND_MS
 from veery.protocol.devices import account_record, group_message
 from veery.protocol.devices.account_record import AccountRecord
 from veery.store.tables import Tables
@@ -46,6 +46,7 @@ class DeviceWork:
         self._keeper = keeper
         self._working = asyncio.Lock()
         self._watch_ms = 0  # network time of the next look at the own outbox
+        self._unconfirmed_until = 0.0  # moment until which a clock that has jumped is not asked about again
 
     async def run_due(self) -> None:
         """Do everything that is due now. Raises NetworkError."""
@@ -61,6 +62,9 @@ class DeviceWork:
     async def next_ms(self) -> int | None:
         """When something is due next, network time; None when nothing is but by a change or a fetch."""
         state = await self._keeper.state()
+        held_s = self._unconfirmed_until - self._core.clock.monotonic()
+        if held_s > 0:
+            return self._core.road.now_ms() + int(held_s * SECOND_MS)
         timer = device_membership.get_timer(state)
         watch = self._watch_ms if state.active_member and state.fetched else None
         return min((time for time in (timer, watch) if time is not None), default=None)
@@ -71,9 +75,7 @@ class DeviceWork:
         """Rotate, let lapse and delete what is due; nothing by a clock that has jumped until it is confirmed (R10)."""
         state = await self._keeper.state()
         now_ms, random = self._core.road.now_ms(), self._core.random.random_bytes
-        confirmed = now_ms - state.deletion.now_ms <= CLOCK_STEP_MAX_MS or await time_confirmed(self._core)
-        if not confirmed:
-            log.warning("The clock has jumped ahead and the network does not confirm it: no key is deleted")
+        if now_ms - state.deletion.now_ms > CLOCK_STEP_MAX_MS and not await self._confirmed():
             return
 
         def due(state: DeviceGroup) -> Change:
@@ -81,6 +83,16 @@ class DeviceWork:
             return Change(device_membership.prune(change.state, now_ms, confirmed=True), change.events)
 
         await self._keeper.change(due)
+
+    async def _confirmed(self) -> bool:
+        """Whether the network confirms the time of a clock that has jumped; it is asked once in a while."""
+        if self._core.clock.monotonic() < self._unconfirmed_until:
+            return False
+        if await time_confirmed(self._core):
+            return True
+        self._unconfirmed_until = self._core.clock.monotonic() + LOOK_AGAIN_MS / SECOND_MS
+        log.warning("The clock has jumped ahead and the network does not confirm it: no key is deleted")
+        return False
 
     async def erase(self) -> None:
         """Make seeds that were deleted unreadable in the files of the store (R7)."""

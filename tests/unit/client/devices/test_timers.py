@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.conversations.engines import Device, store_of
 from tests.conversations.memory_swarm import MemorySwarm
 from tests.conversations.own_devices import link, stored, sync, view
@@ -163,3 +165,14 @@ async def test_a_long_absence_is_made_up_for(laptop: Device, phone: Device, cloc
     await sync(phone, laptop, rounds=2)
     await sync(phone)
     assert (await view(laptop))["keys"]["active"] == (await view(phone))["keys"]["active"]
+
+
+async def test_a_clock_that_is_not_confirmed_is_asked_about_once_in_a_while(laptop: Device, clock: ManualClock) -> None:
+    running = asyncio.create_task(laptop.client.devices.run())
+    await clock.until_sleeping()
+    laptop.road.offset_ms = 400 * DAY * 1_000
+    asked = len(laptop.road.calls)
+    await clock.advance(HOUR)
+    assert sum(call == ("info",) for call in laptop.road.calls[asked:]) <= 3 * 70
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
