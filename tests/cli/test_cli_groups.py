@@ -83,3 +83,14 @@ def test_declining_resending_and_removing_by_commands(lab: Lab) -> None:
     assert "you were removed" in bob.good("receive").out
     assert bob.veery("send", "Readers", "hello?").err.startswith("veery: You were removed from the group.")
     assert bob.veery("group", "show", "Nobody", "--json").error["kind"] == "client.not_found.group"
+
+
+def test_admins_let_messages_of_a_group_disappear(lab: Lab) -> None:
+    alice = Person(lab, "a-timer", "Alice")
+    alice.good("group", "create", "Diary")
+    alice.good("disappear", "Diary", "after-send", "12h")
+    assert alice.good("group", "show", "Diary", "--json").record["disappears_s"] == 43_200
+    assert alice.good("send", "Diary", "for a while", "--json").record["state"] == "stored"
+    (shown,) = [each for each in alice.good("messages", "Diary", "--json").records if each["kind"] == "text"]
+    assert shown["disappears"] == {"mode": "after_send", "seconds": 43_200}
+    assert (shown["sender_name"], shown["expires"] is not None) == ("Alice", True)

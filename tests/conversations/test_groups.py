@@ -222,3 +222,26 @@ async def test_deleting_for_everybody(three: list[Device]) -> None:
     await exchange(*three)
     assert [text for text in await said(carol, group) if text] == []
     assert [text for text in await said(alice, group) if text] == []
+
+
+async def test_a_group_that_was_taken_from_the_list_comes_back_as_a_group(three: list[Device]) -> None:
+    alice, bob, _ = three
+    group = await group_of(alice, bob)
+    await bob.client.conversations.forget(group)
+    await alice.client.sending.send_text(group, "are you there?")
+    await exchange(alice, bob)
+    held = await bob.client.conversations.get(group)
+    assert (held.kind, held.title, held.unread) == ("group", "Walkers", 1)
+    (message,) = [each for each in await bob.events() if each["event"] == "message"]
+    assert (message["sender"], message["sender_name"]) == (alice.id, "person1")
+
+
+async def test_what_waits_for_a_group_goes_with_it(three: list[Device]) -> None:
+    alice, bob, _ = three
+    group = await group_of(alice, bob)
+    bob.weather = lambda: Fate.LOST
+    await bob.client.sending.send_text(group, "never sent")
+    await bob.client.pump.run_due()
+    bob.weather = calm
+    await bob.client.groups.leave(group)
+    assert await bob.read(lambda tables: tables.outbox.next_due()) is None

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _ABOUT: Final = """\
 A group has up to 100 members and a swarm of nodes of its own; no server knows who is in it. Admins invite and remove;
 whoever is removed can read nothing that is written afterwards, for the key changes. Write with `veery send GROUP TEXT`,
-read with `veery messages GROUP`. A group is named by its id, the beginning of it, or its name."""
+read with `veery messages GROUP`; admins let messages disappear with `veery disappear GROUP`. A group is named by its
+id, the beginning of it, or its name."""
 _CREATE: Final = """\
 Make a group, whose admin you are, and invite people by Account ID, or by the names of contacts. Each of them gets an
 invitation, and becomes a member by accepting it."""
@@ -39,8 +40,6 @@ _RENAME: Final = """\
 Give the group another name, for everybody. A line in the conversation tells who did it."""
 _DESCRIBE: Final = """\
 Give the group another description, for everybody; an empty one removes it."""
-_TIMER: Final = """\
-Let messages of the group disappear so many seconds after they were sent, for everybody; 0 lets them stay."""
 _CLEAR: Final = """\
 Delete all messages of the group up to now, for everybody."""
 _LEAVE: Final = """\
@@ -90,8 +89,6 @@ def add(commands: Commands, summary: str) -> None:
         _verb(verbs, "describe", "change the description", _DESCRIBE, "veery group describe Walkers 'On Sundays'")
     )
     describe.add_argument("description", metavar="TEXT", help="the new description")
-    timer = _with_group(_verb(verbs, "timer", "let messages disappear", _TIMER, "veery group timer Walkers 86400"))
-    timer.add_argument("seconds", metavar="SECONDS", type=int, help="after how long; 0: never")
 
 
 def _verb(verbs: Commands, name: str, what: str, about: str, example: str) -> Parser:

@@ -105,11 +105,6 @@ def describe_group(options: Namespace, console: Console) -> int:
     return _shown(console, answer(options, console, "group_describe", **params))
 
 
-def timer_group(options: Namespace, console: Console) -> int:
-    """Let messages disappear."""
-    return _shown(console, answer(options, console, "group_timer", group=options.group, seconds=options.seconds))
-
-
 def clear_group(options: Namespace, console: Console) -> int:
     """Delete all messages for everybody."""
     return _shown(console, answer(options, console, "group_clear", group=options.group))

@@ -139,6 +139,10 @@ class Groups:
         )
         return "" if row is None else str(row[0])
 
+    def drop_outgoing(self, group: AccountId) -> int:
+        """Give up what was to be said in a group and is not stored yet; gives how many copies."""
+        return self._db.execute("DELETE FROM outbox WHERE destination = ?", (group.raw,)).rowcount
+
     def trim(self) -> int:
         """Forget items whose hash is not remembered as seen any more; gives how many."""
         return self._db.execute("DELETE FROM group_seen WHERE hash NOT IN (SELECT hash FROM seen)").rowcount

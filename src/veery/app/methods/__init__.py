@@ -111,7 +111,6 @@ METHODS: Final[Mapping[str, Method]] = {
         groups.group_remove,
         groups.group_rename,
         groups.group_describe,
-        groups.group_timer,
         groups.group_clear,
         groups.group_leave,
         groups.group_destroy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veery.app.methods.parameters import Json, ParametersWrong, Params, find_conversation, flag_of, number_of, text_of
+from veery.app.methods.parameters import Json, ParametersWrong, Params, find_conversation, flag_of, text_of
 from veery.client.client import Client
 from veery.protocol.account import AccountId
 from veery.protocol.constants import GROUP_MEMBERS_MAX, PREFIX_GROUP
@@ -83,13 +83,6 @@ async def group_describe(client: Client, params: Params) -> Json:
     """Give a group another description."""
     group = await _group(client, params)
     await client.groups.describe(group, text_of(params, "description"))
-    return await client.groups.show(group)
-
-
-async def group_timer(client: Client, params: Params) -> Json:
-    """Let messages of a group disappear; 0 seconds lets them stay."""
-    group = await _group(client, params)
-    await client.groups.set_timer(group, number_of(params, "seconds"))
     return await client.groups.show(group)
 
 

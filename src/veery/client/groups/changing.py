@@ -22,6 +22,7 @@ from veery.client.groups.pending import InfoNotice, MemberNotice, Pending
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import check_open, erase_known
 from veery.client.groups.writing import group_copy, update_content
+from veery.client.timers import TIMER_MAX_S, TIMER_MIN_S
 from veery.client.timestamps import next_timestamp
 from veery.protocol.account import AccountId
 from veery.protocol.config import Data
@@ -60,9 +61,13 @@ class Changing:
         await self._change_info(group, lambda data: info.with_picture(data, picture), InfoNotice(InfoChangeType.AVATAR))
 
     async def set_timer(self, group: Id, timer_s: int) -> None:
-        """Let messages disappear so many seconds after they were sent; 0 lets them stay. Raises as `rename`."""
-        if timer_s < 0:
-            raise GroupRefused("a time is 0 or above", kind="client.group.timer")
+        """Let messages disappear so many seconds (10 s to 14 days) after they were sent; 0 lets them stay.
+
+        Raises as `rename`.
+        """
+        if timer_s and not TIMER_MIN_S <= timer_s <= TIMER_MAX_S:
+            remedy = "Give 10 seconds to 14 days, as in 12h or 1d"
+            raise GroupRefused("this time is too short or too long", kind="client.group.timer", remedy=remedy)
         notice = InfoNotice(InfoChangeType.DISAPPEARING_MESSAGES, timer_s=timer_s)
         await self._change_info(group, lambda data: info.with_timer(data, timer_s), notice)
 

@@ -15,7 +15,7 @@ from veery.client.apply_data import apply_data
 from veery.client.arrivals import Arrival, Batch
 from veery.client.groups.faults import SenderRefused
 from veery.client.groups.room import GroupRoom
-from veery.client.groups.standing import keys_of
+from veery.client.groups.standing import keys_of, open_conversation
 from veery.client.groups.updates import apply_update
 from veery.client.opening import Broken, Opened
 from veery.errors import ProtocolError
@@ -78,6 +78,7 @@ def apply_message(
     if author is None and _is_outsider(found, keys_of(row), item):
         return Undecoded(NOT_A_MEMBER)
     _check(batch, row, found.opened)
+    open_conversation(batch.tables, row, batch.times)  # it may have been removed from the list
     return _apply(room, batch, row, Arrival(item, found.opened, room.id.hex, found.opened.sender == batch.own), author)
 
 
@@ -120,9 +121,10 @@ def _is_outsider(found: GroupOpened, keys: KeyList, item: FetchedItem) -> bool:
 
 def _check(batch: Batch, row: GroupRow, opened: Opened) -> None:
     author = batch.tables.conversations.get(opened.sender.hex)
+    conversation = batch.tables.conversations.get(row.id.hex)
     known = Known(
         author_blocked=author is not None and author.blocked,
-        group_open=True,
+        group_open=conversation is None or not conversation.blocked,
         conversation_exists=True,
         duplicate=batch.tables.messages.find(opened.sender, opened.timestamp_ms) is not None,
     )

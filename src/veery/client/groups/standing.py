@@ -87,6 +87,7 @@ def end(tables: Tables, row: GroupRow, how: int, times: Times) -> None:
     )
     tables.configs.forget(row.id)
     tables.groups.forget_fetched(row.id)
+    tables.groups.drop_outgoing(row.id)
     tables.groups.save(ended)
     if tables.conversations.get(row.id.hex) is not None:
         tables.messages.clear(row.id.hex)
@@ -96,6 +97,7 @@ def end(tables: Tables, row: GroupRow, how: int, times: Times) -> None:
 def erase(tables: Tables, row: GroupRow, change: str, times: Times) -> None:
     """Forget a group, with its conversation."""
     tables.configs.forget(row.id)
+    tables.groups.drop_outgoing(row.id)
     tables.conversations.delete(row.id.hex)
     tables.groups.delete(row.id)
     tell(tables, row, change, times)

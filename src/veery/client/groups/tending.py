@@ -42,9 +42,9 @@ async def tend(core: Core, room: GroupRoom) -> None:
         times = core.times()
         await core.write(lambda tables: _settle(core, room, tables, times))
         core.outbox_changed.set()
-    await _clear_letters(core, room)
     await bring(core, room)
     await renew(core, room)
+    await _clear_letters(core, room)
 
 
 async def bring(core: Core, room: GroupRoom) -> None:
