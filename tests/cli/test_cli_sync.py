@@ -1,0 +1,66 @@
+"""Two devices of one account by commands alone: what one changes, the other shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.harness import Home
+from tests.cli.test_cli_talk import Lab, Person
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab for all tests of this file."""
+    running = Lab(Home(tmp_path_factory.mktemp("lab")))
+    try:
+        yield running
+    finally:
+        assert running.close() == 0
+
+
+class Restored(Person):
+    """Commands in a second profile of somebody's account."""
+
+    def __init__(self, lab: Lab, profile: str, first: Person) -> None:
+        self._lab = lab
+        self.profile, self.id = profile, first.id
+        words = first.good("account", "show", "--words", "--json").record["words"]
+        self.good("account", "restore", "--no-passphrase", "--network", lab.network_file, typed=f"{words}\n")
+
+
+def test_two_devices_by_commands(lab: Lab) -> None:
+    alice, bob = Person(lab, "alice", "Alice"), Person(lab, "bob", "Bob")
+    alice.good("send", bob.id, "hello")
+    alice.good("contact", "nickname", bob.id, "Bobby")
+    alice.good("conversation", "pin", bob.id)
+    alice.good("sync", "now")
+    rows = {each["document"]: each for each in alice.good("sync", "status", "--json").records}
+    assert set(rows) == {"profile", "contacts", "read_positions", "groups"}
+    assert rows["contacts"]["state"] == "clean"
+    assert not rows["contacts"]["pending"]
+    assert rows["contacts"]["pushed"]
+
+    other = Restored(lab, "alice-2", alice)
+    other.good("sync", "now")
+    assert other.good("account", "show", "--json").record["name"] == "Alice"
+    (held,) = [each for each in other.good("conversations", "--json").records if each["id"] == bob.id]
+    assert (held["nickname"], held["pinned"]) == ("Bobby", True)
+
+    other.good("contact", "block", bob.id)
+    other.good("profile", "set-name", "Alice II")
+    alice.good("sync", "now")
+    (held,) = [each for each in alice.good("conversations", "--json").records if each["id"] == bob.id]
+    assert held["blocked"]
+    assert alice.good("account", "show", "--json").record["name"] == "Alice II"
+
+
+def test_status_for_people(lab: Lab) -> None:
+    carol = Person(lab, "carol", "Carol")
+    shown = carol.good("sync", "now").out.splitlines()
+    assert shown[0].split() == ["WHAT", "NUMBER", "STATE", "STORED", "MERGED", "SET", "ASIDE"]
+    assert [line.split("  ")[0] for line in shown[1:]] == ["profile", "contacts", "read positions", "groups"]
+    assert shown[1].split()[1:3] == ["1", "stored"]
