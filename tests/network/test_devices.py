@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.cli.harness import Home, Ran, Terminal
-from veery.app.session import Session, open_session
+from veery.app.session import OwnSession, Session, open_session
 from veery.client import profile as profiles
+from veery.client.devices.own_swarm import time_confirmed
 from veery.lab.network import LabNetwork
 from veery.protocol.account import Account
 from veery.runtime.randomness import random_bytes
@@ -54,7 +55,9 @@ async def test_a_second_device_is_linked_and_removed_again(tmp_path: Path) -> No
 
         await profiles.create(tmp_path / "one", account, "A", network, KeyFile(tmp_path / "one.key"), device_name="one")
         one = await opened("one")
+        assert isinstance(one, OwnSession)
         assert (await published(one))["membership"] == "in_group"
+        assert await time_confirmed(one.client._core)
         words = account.words()
         await profiles.restore(tmp_path / "two", words, "A", network, KeyFile(tmp_path / "two.key"), device_name="two")
         two = await opened("two")

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.conversations.engines import Device, make_device
+from tests.conversations.engines import NETWORK, Device, make_device
 from tests.conversations.memory_swarm import MemorySwarm
 from tests.conversations.own_devices import ask, link, stored, sync, told, view
+from veery.client.profile import Profile
 from veery.errors import NotFound
 from veery.protocol.devices import account_record
 from veery.protocol.storage_rpc import Namespace
 from veery.runtime.clock import ManualClock
+from veery.store.database import NewProfile, Store
+from veery.store.keys import KeyFile
 
 
 async def test_a_new_account_pushes_its_group_and_publishes_its_keys(laptop: Device, swarm: MemorySwarm) -> None:
@@ -148,3 +151,18 @@ async def test_everything_survives_a_restart(laptop: Device, phone: Device) -> N
     await phone.restart()
     await sync(phone)
     assert await view(phone) == before
+
+
+async def test_a_profile_of_an_older_build_or_of_a_backup_becomes_a_device_that_is_linked_to_none(
+    laptop: Device, tmp_path: Path, swarm: MemorySwarm, clock: ManualClock
+) -> None:
+    place, key = tmp_path / "old", KeyFile(tmp_path / "old.key")
+    old = NewProfile(laptop.account, "alice", 1, NETWORK)
+    await (await Store.create(place, key, old, clock.now_ms())).close()
+    device = Device("alice", laptop.account, Profile(place, key), swarm, clock, seed=77)
+    await device.open()
+    await sync(device)
+    assert (await view(device))["membership"] == "groups_visible"
+    await link(laptop, device)
+    assert (await view(device))["membership"] == "in_group"
+    await device.client.close()
