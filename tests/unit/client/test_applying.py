@@ -66,6 +66,7 @@ async def test_the_message_event_has_exactly_these_fields(bob: Device) -> None:
         "id": 1,
         "conversation": CAROL_ID,
         "sender": CAROL_ID,
+        "sender_name": None,
         "text": "hello",
         "sent_at": 1_699_999_999_000,
         "received_at": bob.clock.now_ms(),
