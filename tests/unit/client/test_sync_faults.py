@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conversations.engines import NETWORK, Device, account_of, make_device
+from tests.conversations.engines import NETWORK, Device, account_of, make_device, store_of
 from tests.conversations.memory_swarm import Fate, Killed, MemorySwarm, calm
 from tests.conversations.syncing import pushes, sync
 from tests.unit.client.mail import sealed
@@ -21,6 +22,7 @@ from veery.protocol.constants import DAY_MS, MINUTE_MS, SECOND_MS
 from veery.protocol.content import DataMessage
 from veery.runtime.clock import ManualClock
 from veery.store.keys import KeyFile
+from veery.store.tables import Tables
 
 DAY_S = DAY_MS / SECOND_MS
 BOB = account_of(2).account_id.hex
@@ -277,6 +279,22 @@ async def test_equal_documents_have_equal_bytes(alice: Device, other: Device) ->
     for device in (alice, other):
         await device.client.sync.push()
     assert len(held(alice, CONTACTS.namespace)) == 1
+
+
+async def test_a_saved_state_that_cannot_be_read_stops_nothing(alice: Device, other: Device) -> None:
+    await sync(alice, other)
+
+    def break_it(tables: Tables) -> None:
+        row = tables.configs.get(other.account.account_id, 2)
+        assert row is not None
+        tables.configs.save(replace(row, dump=b"broken", version=row.version + 1))
+
+    await store_of(other.client).run(break_it)
+    await other.restart()
+    alice.clock.move(5)
+    await alice.client.profile.set_name("changed")
+    await sync(alice, other)
+    assert (await other.client.profile.get()).name == "changed"
 
 
 def test_the_sealer_of_an_account_prints_nothing() -> None:

@@ -31,6 +31,7 @@ Who needs more than stores of documents in one request (the key messages of a gr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -42,6 +43,7 @@ from veery.errors import ProtocolError
 from veery.protocol.account import Account, AccountId
 from veery.protocol.config import (
     ConfigKind,
+    ConfigMalformed,
     ConfigMisuse,
     ConfigObject,
     Data,
@@ -58,6 +60,8 @@ from veery.secret import Secret
 from veery.store.config_dumps import ConfigRow
 from veery.store.inbox import FetchedItem, Undecoded
 from veery.store.tables import Tables
+
+log: Final = logging.getLogger(__name__)
 
 OBSOLETE_MAX: Final = 200  # storage hashes deleted with one request
 
@@ -136,17 +140,17 @@ class Documents:
     # -- looking and changing, in a transaction ----------------------------------------------------------------
 
     def data(self, tables: Tables, kind: ConfigKind) -> Data:
-        """The application data of a document. Raises ConfigMalformed when its dump cannot be read."""
+        """The application data of a document."""
         return self.document(tables, kind).data
 
     def document(self, tables: Tables, kind: ConfigKind) -> ConfigObject:
-        """A copy of a document, to look at. Raises as `data`."""
+        """A copy of a document, to look at."""
         return self._load(tables, kind)[1]
 
     def change(self, tables: Tables, kind: ConfigKind, work: Callable[[Data], Data], times: Times) -> bool:
         """Replace the data of a document by an edited copy; tells whether it is another than before.
 
-        Raises ConfigMisuse (read only, or a value that no document holds) and ConfigMalformed as `data`.
+        Raises ConfigMisuse: read only, or a value that no document holds.
         """
         row, held = self._load(tables, kind)
         if not held.change(work(held.data)):
@@ -285,7 +289,7 @@ class Documents:
             return ConfigRow(self.account, namespace, b""), fresh
         version, kept = self._kept.get(namespace, (None, None))
         if kept is None or version != row.version:
-            kept = ConfigObject(kind, keys.sealer, saved=row.dump)
+            kept = _loaded(kind, keys.sealer, row.dump)
             self._kept[namespace] = row.version, kept
         return row, kept.copy(keys.sealer, verify_key=keys.verify_key, sign_key=keys.sign_key)
 
@@ -294,6 +298,18 @@ class Documents:
         self._kept[row.namespace] = self._version, held
         saved = replace(row, dump=held.dump(), version=self._version, seqno=held.seqno, pending=held.needs_push)
         tables.configs.save(saved)
+
+
+def _loaded(kind: ConfigKind, sealer: Sealer, dump: bytes) -> ConfigObject:
+    """A document as it was saved; a fresh one if that cannot be read, for nothing else may stop for it.
+
+    What another device stores next is merged into it.
+    """
+    try:
+        return ConfigObject(kind, sealer, saved=dump)
+    except ConfigMalformed as error:
+        log.warning("The saved state of %s is begun anew: %s", kind.name, error)
+        return ConfigObject(kind, sealer)
 
 
 def namespace_of(kind: ConfigKind) -> int:
