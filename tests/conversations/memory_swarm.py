@@ -259,6 +259,7 @@ class MemoryRoad:
         self.requests: list[Simple] = []
         self.offset_ms = 0
         self.closed = False
+        self.unreachable: set[bytes] = set()  # accounts whose swarm nobody hears of
         self.server: Callable[[ServerDestination, ServerRequest], Awaitable[ServerReply]] | None = None
         self.nodes_say: Callable[[ServiceNode, Simple], tuple[int, Mapping[str, Any]] | None] = lambda *_: None
         self._random = random.Random(seed)
@@ -276,7 +277,7 @@ class MemoryRoad:
         if fate is Fate.KILLED_BEFORE:
             raise Killed
         retry = None if member is None else Retry.ELSEWHERE
-        if fate is Fate.LOST:
+        if fate is Fate.LOST or account in self.unreachable:
             raise NoAnswer("lost on the way", retry=retry)
         asked = self._member(member)
         if asked.down:

@@ -229,3 +229,12 @@ async def test_a_removal_survives_a_kill(three: list[Device], writes: int) -> No
     assert gone or writes == 1  # the first kill is before anything was written
     assert await statuses(carol, group) == await statuses(alice, group)
     assert (await bob.client.groups.show(group))["state"] == ("kicked" if gone else "joined")
+
+
+async def test_rights_go_out_with_no_less_protection_than_was_demanded(three: list[Device]) -> None:
+    alice, bob, _ = three
+    await alice.client.levels.require_v2(bob.id, True)
+    group = await alice.client.groups.create("Walkers", [bob.id])
+    assert (await statuses(alice, group))[bob.id] == "invite_failed"
+    await exchange(alice, bob)
+    assert await bob.client.groups.list() == []

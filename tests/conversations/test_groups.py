@@ -182,10 +182,10 @@ async def test_declining(three: list[Device]) -> None:
 async def test_an_invitation_that_cannot_be_sent_says_so(three: list[Device]) -> None:
     alice, bob, _carol = three
     group = await alice.client.groups.create("Walkers")
-    fates = iter([Fate.ARRIVES, Fate.LOST, Fate.ARRIVES, Fate.ARRIVES])
-    alice.weather = lambda: next(fates)
+    lost = {bytes.fromhex(bob.id)}
+    alice.road.unreachable = lost
     assert await alice.client.groups.invite(group, [bob.id]) == {bob.id: "invite_failed"}
-    alice.weather = calm
+    lost.clear()
     assert await alice.client.groups.resend(group, bob.id) == "invite_sent"
 
 

@@ -94,7 +94,7 @@ class Client:
         self._device = DeviceKeeper(core)
         self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened, self._settled)
         self.rereading = Rereading(core, expiring)
-        self.groups = Groups(core, expiring, self.rereading)
+        self.groups = Groups(core, expiring, self.rereading, self._keys)
         self.documents.on_groups.append(adopt)
         self.devices = DevicesService(core, self._device, self.receiving, self.rereading, mailbox)
         self.conversations = Conversations(core, expiring)

@@ -17,6 +17,7 @@ from veery.client.groups.pending import Pending
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.views import status_of
 from veery.client.groups.writing import update_content
+from veery.client.levels.copies import CopySealing
 from veery.client.timestamps import next_timestamp
 from veery.errors import NetworkError, Rejected
 from veery.protocol.account import AccountId
@@ -33,8 +34,9 @@ Letter = Callable[[GroupAdminKeys, str, AccountId, int], GroupUpdate]  # admin, 
 class Inviting:
     """Sends invitations and promotions of one account."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, sealing: CopySealing) -> None:
         self._core = core
+        self._sealing = sealing
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def invite(self, room: GroupRoom, people: Collection[AccountId]) -> dict[str, str]:
@@ -105,7 +107,7 @@ class Inviting:
 
         try:
             async with self._slots:
-                await deliver(core, person, await core.write(write))
+                await deliver(core, self._sealing, person, await core.write(write))
         except (NetworkError, Rejected):
             return Progress.FAILED
         return Progress.SENT

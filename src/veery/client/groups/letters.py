@@ -10,26 +10,36 @@ from typing import Final
 from veery.client.core import Core
 from veery.client.groups.faults import GroupPushRefused
 from veery.client.groups.writing import without_timer
+from veery.client.levels.copies import CopySealing
+from veery.client.levels.outcomes import SealedCopy
 from veery.client.swarm_answers import swarm_result
+from veery.errors import Rejected
 from veery.network.signed_calls import call_signed
-from veery.protocol import message_v1
 from veery.protocol.account import AccountId
 from veery.protocol.constants import TTL_MESSAGE_MS
 from veery.protocol.content import Content, encode
 from veery.protocol.storage_rpc import AnswerMalformed, Namespace, Store
+from veery.store.outbox import Copy, CopyRole, CopyState
 
 _OK: Final = 200
 
 
-async def deliver(core: Core, recipient: AccountId, content: Content) -> None:
-    """Store a letter in a person's swarm. Raises NetworkError, and Rejected for an id that is no key."""
-    data = message_v1.seal(
-        encode(without_timer(content)),
-        sender_ed25519_secret=core.account.ed25519_secret,
-        recipient=recipient.raw,
-        timestamp_ms=content.timestamp or 0,
-        random=core.random.random_bytes,
-    )
+class LetterHeld(Rejected):
+    """A letter that may not go out with the keys that are known now."""
+
+    default_kind = "group.letter.held"
+
+
+async def deliver(core: Core, sealing: CopySealing, recipient: AccountId, content: Content) -> None:
+    """Store a letter in a person's swarm, sealed as well as their keys allow.
+
+    Raises NetworkError, and Rejected for an id that is no key, or when it may not go out with less protection: what it
+    holds are rights in the group.
+    """
+    sealed = await sealing.to_contact(_copy(core, recipient, content))
+    if not isinstance(sealed, SealedCopy):
+        raise LetterHeld("the invitation waits for keys of its receiver")
+    data = sealed.data
     sent: list[Store] = []
 
     def build(now_ms: int) -> list[Store]:
@@ -45,3 +55,27 @@ async def deliver(core: Core, recipient: AccountId, content: Content) -> None:
         raise GroupPushRefused("a member of the swarm gives an answer that is none", code=_OK) from error
     if not result.proved:
         raise GroupPushRefused("no member of the swarm has stored the invitation", code=_OK)
+
+
+def _copy(core: Core, recipient: AccountId, content: Content) -> Copy:
+    """The letter as the outbox would hold it; it never stands there, for its fate is told by the list of members."""
+    now_ms = core.clock.now_ms()
+    return Copy(
+        id=0,
+        message=None,
+        role=CopyRole.CONTROL,
+        after=None,
+        destination=recipient,
+        namespace=int(Namespace.INBOX),
+        timestamp_ms=content.timestamp or 0,
+        ttl_ms=TTL_MESSAGE_MS,
+        content=encode(without_timer(content)),
+        sealed=None,
+        sealed_hash=None,
+        level=None,
+        state=CopyState.WAITING,
+        attempts=0,
+        next_attempt_ms=now_ms,
+        last_error=None,
+        created_ms=now_ms,
+    )

@@ -22,6 +22,7 @@ from veery.client.groups.inviting import Inviting
 from veery.client.groups.pending import MemberNotice, Pending
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import erase_known
+from veery.client.levels.copies import CopySealing
 from veery.errors import NetworkError
 from veery.protocol.account import AccountId
 from veery.protocol.constants import SECOND_MS
@@ -36,10 +37,10 @@ from veery.store.tables import Tables
 class Making:
     """Makes groups, invites and promotes. room_of: gives the room of a group."""
 
-    def __init__(self, core: Core, room_of: Callable[[AccountId], GroupRoom]) -> None:
+    def __init__(self, core: Core, room_of: Callable[[AccountId], GroupRoom], sealing: CopySealing) -> None:
         self._core = core
         self._room_of = room_of
-        self._inviting = Inviting(core)
+        self._inviting = Inviting(core, sealing)
 
     async def create(self, name: str, members: Iterable[Id] = (), *, description: str = "") -> str:
         """Make a group and invite people by their Account IDs; gives its id.

@@ -23,6 +23,8 @@ from veery.client.groups.polling import GroupPolling
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import check_open, erase, open_conversation, tell
 from veery.client.groups.views import group_view, members_view
+from veery.client.levels.copies import CopySealing
+from veery.client.levels.key_fetching import KeyFetching
 from veery.client.own_swarm import delete_copies
 from veery.client.receiving import Fetched
 from veery.client.rereading import Rereading
@@ -36,10 +38,10 @@ from veery.store.tables import Tables
 class Groups:
     """The groups of one account. Groups are named by their ids, 66 hex characters with prefix 03."""
 
-    def __init__(self, core: Core, expiring: Expiring, rereading: Rereading) -> None:
+    def __init__(self, core: Core, expiring: Expiring, rereading: Rereading, keys: KeyFetching) -> None:
         self._core = core
         self._rooms: dict[AccountId, GroupRoom] = {}
-        making, changing = Making(core, self.room), Changing(core, self.room)
+        making, changing = Making(core, self.room, CopySealing(core, keys)), Changing(core, self.room)
         self.create = making.create
         self.invite = making.invite
         self.resend = making.resend
