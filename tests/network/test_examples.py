@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from veery.client.attachments import prepare
 from veery.client.client import Client
 from veery.client.profile import create
 from veery.lab.network import LabNetwork
@@ -109,6 +110,34 @@ async def test_the_reminder_bot_keeps_its_word_over_a_kill(tmp_path: Path) -> No
         await ended(process)
         await here.run("reminder_bot.py", "--file", file)
         await here.hears("Time to breathe", seen)
+
+
+async def test_the_file_drop_keeps_what_is_sent_and_nothing_twice(tmp_path: Path) -> None:
+    (tmp_path / "plan.txt").write_text("north, then east")
+    (tmp_path / "late.txt").write_text("south")
+    drop = tmp_path / "drop"
+
+    def saved() -> dict[str, str]:
+        return {file.name: file.read_text() for file in drop.rglob("*") if file.is_file()}
+
+    async with world(tmp_path) as here:
+        process = await here.run("file_drop.py", "--directory", str(drop))
+        await here.tell("what can you do?")
+        await here.hears("Send me a file, and I keep it.")
+        sending = here.person.sending
+        files = [prepare(tmp_path / "plan.txt"), prepare(tmp_path / "plan.txt")]
+        await sending.wait_stored(await sending.send(here.bot, "two", files=files))
+        seen = (await here.hears("Saved: plan.txt\nSaved: plan.txt"))["seq"]
+        found = sorted(drop.rglob("plan.txt"))
+        assert [file.read_text() for file in found] == ["north, then east"] * 2
+        day, sender, *_ = found[0].relative_to(drop).parts
+        assert (sender, len(day)) == (here.person.account.hex, 10)
+        await ended(process)
+        await sending.wait_stored(await sending.send(here.bot, files=[prepare(tmp_path / "late.txt")]))
+        await here.run("file_drop.py", "--directory", str(drop))
+        await here.hears("Saved: late.txt", seen)
+        assert saved() == {"plan.txt": "north, then east", "late.txt": "south"}
+        assert len([each for each in drop.rglob("*") if each.is_file()]) == 3
 
 
 async def test_the_bridge_delivers_both_ways_and_again_until_it_is_taken(tmp_path: Path) -> None:
