@@ -21,7 +21,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
 def place(directory: Path, event: dict[str, Any], attachment: int) -> Path:
     """The directory of one file: the day on which it came, who sent it, its number."""
     day = time.strftime("%Y-%m-%d", time.gmtime(event["received_at"] / 1_000))
-    return directory / day / event["sender"] / str(attachment)
+    return directory / day / str(event["sender"]) / str(attachment)
 
 
 def standing(folder: Path) -> str | None:
