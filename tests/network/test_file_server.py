@@ -17,6 +17,7 @@ import pytest
 from tests.network.labs import Lab, lab_of
 from tests.network.waiting import until
 from tests.unit.fileserver.storages import Storage
+from veery.fileserver.blobs import OWNER
 from veery.fileserver.errors import AddressTaken
 from veery.fileserver.server import FileServerService
 from veery.fileserver.settings import FileServerSettings, LimitSettings
@@ -144,7 +145,7 @@ async def test_files_survive_a_restart_and_expire_by_the_clock(
         await clock.advance(10)
         await until(lambda: again.files.used == 0)
         blobs = tmp_path / "server" / "blobs"
-        await until(lambda: not [path for path in blobs.rglob("*") if path.is_file()])
+        await until(lambda: not [path for path in blobs.rglob("*") if path.is_file() and path.name != OWNER])
 
 
 async def test_over_tls(tmp_path: Path, session: aiohttp.ClientSession) -> None:

@@ -18,11 +18,13 @@ from typing import Final, Protocol, TypeVar
 
 from veery.protocol.attachments import FileId, FileIdMalformed
 from veery.runtime.faults import DiskFull, FileMissing, files_mapped
-from veery.runtime.paths import FILE_MODE, private_directory
+from veery.runtime.paths import FILE_MODE, private_directory, read_bounded, write_atomic
 from veery.runtime.randomness import random_bytes
 
 T = TypeVar("T")
 UPLOADS: Final = "uploads"
+OWNER: Final = "owner"  # where the name of the rows stands that the blobs belong to
+OWNER_MAX: Final = 256  # bytes
 _THREADS: Final = 4
 _BATCH: Final = 256  # ids that are listed at a time
 _NAME_SIZE: Final = 16  # random bytes of a name in `uploads`
@@ -36,6 +38,9 @@ class BlobStore(Protocol):
 
     async def close(self) -> None:
         """Finish what is under way."""
+
+    async def claim(self, name: str) -> str:
+        """Note that the blobs belong to the rows of a name, if they belong to none yet; gives the name they have."""
 
     async def put(self, file_id: FileId, blob: bytes) -> None:
         """Keep a blob, in the place of what has its id: durable on return, and whole or absent after a crash.
@@ -74,6 +79,10 @@ class DiskBlobs:
         """See `BlobStore`."""
         await asyncio.to_thread(self._threads.shutdown)
 
+    async def claim(self, name: str) -> str:
+        """See `BlobStore`."""
+        return await self._run(lambda: self._claim(name))
+
     async def put(self, file_id: FileId, blob: bytes) -> None:
         """See `BlobStore`."""
         await self._run(lambda: self._write(self._place(file_id), blob))
@@ -110,6 +119,12 @@ class DiskBlobs:
         with files_mapped(f"The directory {self._uploads}"):
             for left in self._uploads.iterdir():
                 left.unlink()
+
+    def _claim(self, name: str) -> str:
+        place = self._directory / OWNER
+        if not place.exists():
+            write_atomic(place, name.encode())
+        return read_bounded(place, OWNER_MAX).decode("ascii", "replace")
 
     def _write(self, place: Path, blob: bytes) -> None:
         with files_mapped("The directory of files"):

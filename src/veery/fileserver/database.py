@@ -38,6 +38,10 @@ class SqliteMetadata:
         if reader is not None:
             reader.close()
 
+    async def name(self) -> str:
+        """See `Metadata`."""
+        return self._read(table.name)
+
     async def find(self, file_id: str) -> StoredFile | None:
         """See `Metadata`."""
         return self._read(lambda db: table.find(db, file_id))

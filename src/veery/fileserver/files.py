@@ -16,7 +16,7 @@ from typing import Final
 from veery.errors import RuntimeFault
 from veery.fileserver.blobs import BlobStore
 from veery.fileserver.budget import ByteBudget
-from veery.fileserver.errors import Refused
+from veery.fileserver.errors import Refused, StorageRefused
 from veery.fileserver.id_locks import IdLocks
 from veery.fileserver.metadata import Metadata, StoredFile
 from veery.fileserver.settings import FileServerSettings
@@ -56,7 +56,16 @@ class Files:
         return self._used
 
     async def start(self) -> None:
-        """Count what is there. Raises RuntimeFault leaves."""
+        """Count what is there. Raises RuntimeFault leaves; StorageRefused if the blobs belong to other rows.
+
+        To these rows all of them would be garbage, and be removed as such.
+        """
+        name = await self._metadata.name()
+        if await self._blobs.claim(name) != name:
+            raise StorageRefused(
+                "The files belong to another database than the one that the settings name",
+                remedy="Put the settings right, or give this database another directory, bucket or prefix for files",
+            )
         self._used = (await self._metadata.totals()).size
 
     # -- requests ----------------------------------------------------------------------------------------------

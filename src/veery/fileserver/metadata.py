@@ -43,6 +43,9 @@ class Metadata(Protocol):
     async def close(self) -> None:
         """Finish the writes that wait, then close."""
 
+    async def name(self) -> str:
+        """A random name that was given to these rows when they were first opened."""
+
     async def find(self, file_id: str) -> StoredFile | None:
         """One file, expired or not."""
 

@@ -35,6 +35,8 @@ _SCHEMA: Final = (
         channel text NOT NULL,
         PRIMARY KEY (day, id, platform, channel)
     );
+    CREATE TABLE own_name (name text NOT NULL);
+    INSERT INTO own_name (name) VALUES (replace(gen_random_uuid()::text, '-', ''));
     """,
 )
 _LOCK: Final = 0x7665_6572  # "veer": the first half of an advisory lock's number; the second names the schema
@@ -75,6 +77,10 @@ class PostgresMetadata:
                     await readers.close()
                 if writer is not None:
                     await writer.close()
+
+    async def name(self) -> str:
+        """See `Metadata`."""
+        return str((await self._rows("SELECT name FROM own_name"))[0][0])
 
     async def find(self, file_id: str) -> StoredFile | None:
         """See `Metadata`."""

@@ -15,6 +15,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import S3Store
 
+from veery.fileserver.blobs import OWNER, OWNER_MAX
 from veery.fileserver.errors import StorageFault, StorageRefused
 from veery.fileserver.settings import S3Settings
 from veery.protocol.attachments import FileId, FileIdMalformed
@@ -45,6 +46,16 @@ class S3Blobs:
     async def close(self) -> None:
         """See `BlobStore`."""
 
+    async def claim(self, name: str) -> str:
+        """See `BlobStore`."""
+        place = self._prefix + OWNER
+        found = await self._read(place)
+        if found is None:
+            with _mapped():
+                await obstore.put_async(self._store, place, name.encode(), use_multipart=False)
+            return name
+        return found[:OWNER_MAX].decode("ascii", "replace")
+
     async def put(self, file_id: FileId, blob: bytes) -> None:
         """See `BlobStore`."""
         with _mapped():
@@ -52,12 +63,7 @@ class S3Blobs:
 
     async def get(self, file_id: FileId) -> bytes | None:
         """See `BlobStore`."""
-        try:
-            with _mapped():
-                found = await obstore.get_async(self._store, self._name(file_id))
-                return bytes(await found.bytes_async())
-        except FileNotFoundError:
-            return None
+        return await self._read(self._name(file_id))
 
     async def has(self, file_id: FileId) -> bool:
         """See `BlobStore`."""
@@ -88,6 +94,14 @@ class S3Blobs:
                 return
             if ids := [file_id for each in objects if (file_id := self._id_of(each["path"])) is not None]:
                 yield ids
+
+    async def _read(self, place: str) -> bytes | None:
+        try:
+            with _mapped():
+                found = await obstore.get_async(self._store, place)
+                return bytes(await found.bytes_async())
+        except FileNotFoundError:
+            return None
 
     def _name(self, file_id: FileId) -> str:
         return f"{self._prefix}{file_id.folder}/{file_id.text}"

@@ -31,7 +31,19 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT, WITHOUT ROWID;
         """,
     ),
+    (
+        2,
+        """
+        CREATE TABLE own_name (name TEXT NOT NULL) STRICT;
+        INSERT INTO own_name (name) VALUES (lower(hex(randomblob(16))));
+        """,
+    ),
 )
+
+
+def name(db: Connection) -> str:
+    """The random name of these rows."""
+    return str(db.execute("SELECT name FROM own_name").fetchone()[0])
 
 
 def find(db: Connection, file_id: str) -> StoredFile | None:

@@ -38,7 +38,7 @@ class WatchedBlobs:
         self.verbs: list[tuple[str, str]] = []
         self.before: Before = lambda verb, file_id: None
         self.start, self.close, self.batches = inner.start, inner.close, inner.batches
-        self.get, self.has = inner.get, inner.has
+        self.get, self.has, self.claim = inner.get, inner.has, inner.claim
 
     async def put(self, file_id: FileId, blob: bytes) -> None:
         self._note("put", file_id)
@@ -63,7 +63,7 @@ class WatchedMetadata:
         self.start, self.close, self.totals, self.find = inner.start, inner.close, inner.totals, inner.find
         self.extend, self.expired, self.remove_expired = inner.extend, inner.expired, inner.remove_expired
         self.count_check, self.checks_of = inner.count_check, inner.checks_of
-        self.forget_checks, self.checks = inner.forget_checks, inner.checks
+        self.forget_checks, self.checks, self.name = inner.forget_checks, inner.checks, inner.name
 
     async def keep(self, file: StoredFile) -> StoredFile:
         self.before("keep", file.id)

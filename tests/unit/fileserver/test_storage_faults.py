@@ -51,6 +51,28 @@ def test_packages_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPat
         objects(S3Settings(bucket="files"))
 
 
+async def test_files_of_other_rows_are_not_taken_for_garbage(storage_servers: Servers, tmp_path: Path) -> None:
+    """Any database with any place of files; what lies there when the database is another is left as it is."""
+    first, second = (Secret(storage_servers.postgres().encode()) for _ in range(2))
+    s3 = storage_servers.s3()
+    settings = FileServerSettings()
+    for number, (ours, others) in enumerate(
+        (
+            (replace(settings, postgres=first), replace(settings, postgres=second)),
+            (replace(settings, postgres=first), settings),
+            (replace(settings, s3=s3), replace(settings, postgres=second, s3=s3)),
+        )
+    ):
+        async with rooms(tmp_path / f"{number}", ours) as found:
+            file = await found.files.upload(b"blob", None, "192.0.2.1")
+        with pytest.raises(StorageRefused, match="another database"):
+            async with rooms(tmp_path / f"{number}", others):
+                pass
+        async with rooms(tmp_path / f"{number}", ours) as again:
+            assert await again.files.remove_orphans() == 0
+            assert (await again.files.download(file.id, "192.0.2.1"))[1] == b"blob"
+
+
 # -- PostgreSQL --------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +181,7 @@ async def test_no_column_in_postgresql_leads_to_a_person(storage_servers: Server
         *(("files", name) for name in ("id", "size", "uploaded", "expiry")),
         *(("version_checks", name) for name in ("day", "id", "platform", "channel")),
         ("veery_schema", "version"),
+        ("own_name", "name"),
     }
 
 
