@@ -401,6 +401,7 @@ async def test_a_fault_of_a_method_is_told_and_logged(home: Home, caplog: pytest
 async def test_only_what_doubles_is_not_repeatable() -> None:
     once = {*METHODS, *STREAMS} - REPEATABLE
     for_messages = {each for each in once if not each.startswith(("group_", "device_"))}
-    assert for_messages == {"send", "send_anyway", "drop", "delete", "forget", "disappear", "screenshot"}
+    files = {"attachment_save", "picture_save", "set_picture"}
+    assert for_messages == {"send", "send_anyway", "drop", "delete", "forget", "disappear", "screenshot", *files}
     assert {"group_leave", "device_leave"} <= once
     assert "group_show" not in once

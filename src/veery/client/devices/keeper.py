@@ -52,7 +52,15 @@ class DeviceKeeper:
         return await self._core.read(self._load)
 
     async def change(self, make: Callable[[DeviceGroup], Change]) -> Change:
-        """Change the state, in one transaction with the events of it. Raises what `make` raises."""
+        """Change the state, in one transaction with the events of it. Raises what `make` raises.
+
+        make: may be called twice. What changes nothing that is kept writes nothing, and wakes nobody.
+        """
+        state = await self.state()
+        change = make(state)
+        if not _worth_keeping(state, change.state) and not change.events:
+            self._note(change.state)
+            return change
 
         def work(tables: Tables) -> Change:
             return self._changed(tables, make)

@@ -100,7 +100,14 @@ class DevicesService:
         known = secrets_of(await self._keeper.state())
         if not known <= self._known:
             await self._rereading.reread(self._mailbox, {NO_KEY, NO_LINK_KEY})
+            await self._wake_copies()
         self._known = known
+
+    async def _wake_copies(self) -> None:
+        """Copies for the own devices that wait for a key are looked at again."""
+        core, now_ms = self._core, self._core.clock.now_ms()
+        await core.write(lambda tables: tables.held.wake(core.own, now_ms))
+        core.outbox_changed.set()
 
     async def _rest(self) -> None:
         clock, due_ms = self._core.clock, await self._work.next_ms()

@@ -99,6 +99,7 @@ class DeviceWork:
         owed = await self._core.read(lambda tables: tables.devices.erase_owed())
         if not owed:
             return
+        self._core.opening_keys.forget()
         try:
             await self._core.store.purge()
         except StoreBusy:
@@ -153,6 +154,8 @@ class DeviceWork:
 
     async def _publish(self) -> None:
         """Publish the record of the active key, or the withdrawal, if it is not there yet. Raises NetworkError."""
+        if not await self._core.read(_owes_record):
+            return
         record = await self._core.write(self._record_to_publish)
         if record is None:
             return
@@ -235,3 +238,12 @@ class DeviceWork:
 
 def _is_known(found: AccountRecord | None, echoes: OwnEchoes) -> bool:
     return found is not None and found.echo in echoes.published
+
+
+def _owes_record(tables: Tables) -> bool:
+    """Whether a record or a withdrawal is to be published."""
+    publishing, group = tables.devices.publishing(), tables.devices.group()
+    if group is None:
+        return False
+    due = publishing.state.due(group.account_keys, member=group.active_member)
+    return publishing.withdrawal_owed or due is not None

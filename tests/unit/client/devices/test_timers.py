@@ -176,3 +176,14 @@ async def test_a_clock_that_is_not_confirmed_is_asked_about_once_in_a_while(lapt
     assert sum(call == ("info",) for call in laptop.road.calls[asked:]) <= 3 * 70
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_device_that_owes_nothing_writes_nothing(laptop: Device) -> None:
+    """Whatever an engine writes wakes everybody who waits for changes, and so may keep it busy for ever."""
+    await laptop.client.devices.sync()
+    await laptop.client.devices.sync()
+    hub = laptop.client._core.hub
+    version = hub.version
+    await laptop.client.devices.run_due()
+    await laptop.client.devices.run_due()
+    assert hub.version == version
