@@ -21,7 +21,7 @@ def admit(batch: Batch, arrival: Arrival) -> None:
 
     Who makes this account an admin of a group that it is in need not be a contact.
     """
-    author = batch.tables.conversations.get(arrival.sender.hex)
+    author = batch.tables.conversations.settings(arrival.sender.hex)
     if not is_stranger(author, batch, arrival) or strangers(batch.tables) is not Strangers.CONTACTS:
         return
     if not _promotes_in_known_group(batch, arrival):

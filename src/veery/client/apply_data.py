@@ -37,7 +37,7 @@ def apply_data(batch: Batch, arrival: Arrival, data: DataMessage) -> Undecoded |
 
 def apply_profile(batch: Batch, arrival: Arrival, profile: Profile | None, key: bytes | None) -> None:
     """Take over the name and picture of a contact, if newer; never those of the own account (02.7.2)."""
-    held = None if arrival.own else batch.tables.conversations.get(arrival.sender.hex)
+    held = None if arrival.own or profile is None else batch.tables.conversations.settings(arrival.sender.hex)
     if held is None:
         return
     change = profile_change(profile, key, known_name=held.name, known_seconds=held.profile_s)
@@ -52,7 +52,8 @@ def apply_profile(batch: Batch, arrival: Arrival, profile: Profile | None, key: 
     )
     batch.tables.conversations.save(changed)
     if (changed.name, changed.picture_url) != (held.name, held.picture_url):
-        tell(batch.tables, changed, Change.PROFILE, batch.times.local_ms)
+        told = batch.tables.conversations.get(changed.id) or changed
+        tell(batch.tables, told, Change.PROFILE, batch.times.local_ms)
 
 
 def _react(batch: Batch, arrival: Arrival, reaction: Reaction) -> None:

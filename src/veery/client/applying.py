@@ -69,9 +69,10 @@ def apply_item(batch: Batch, openings: Mapping[str, Opening], item: FetchedItem)
 def known(batch: Batch, arrival: Arrival) -> Known:
     """What this device knows of the author, the conversation and the message, also by the configuration (02.5.2)."""
     conversations, configs = batch.tables.conversations, batch.tables.configs
-    author = conversations.get(arrival.sender.hex)
-    conversation = conversations.get(arrival.conversation)
-    note_to_self = conversations.get(batch.own.hex)
+    author = conversations.settings(arrival.sender.hex)
+    same = arrival.conversation == arrival.sender.hex
+    conversation = author if same else conversations.settings(arrival.conversation)
+    note_to_self = conversations.settings(batch.own.hex)
     return Known(
         author_blocked=author is not None and author.blocked,
         conversation_exists=conversation is not None,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from veery.client.faults import ClientClosed
 from veery.client.hub import Hub
+from veery.client.levels.own_keys import OpeningKeys
 from veery.network.road import Road
 from veery.protocol.account import Account, AccountId
 from veery.runtime.clock import Clock
@@ -37,7 +38,10 @@ class Times:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Core:
-    """The parts that services are made of. outbox_changed: set when a copy may have become due."""
+    """The parts that services are made of.
+
+    outbox_changed: set when a copy may have become due. opening_keys: the derived pairs that open messages.
+    """
 
     store: Store
     account: Account
@@ -46,6 +50,7 @@ class Core:
     random: Randomness
     hub: Hub
     outbox_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    opening_keys: OpeningKeys = field(default_factory=OpeningKeys)
 
     @property
     def own(self) -> AccountId:

@@ -53,11 +53,13 @@ def keep(
     if message is None:
         return None
     _effects(batch, arrival, message)
-    held = tables.messages.get(message.id) or message
+    held = message
+    if arrival.own or message.expiration.type:  # else the effects have not touched it
+        held = tables.messages.get(message.id) or message
     if held.expiration.expires_ms is not None and held.expiration.expires_ms <= batch.times.local_ms:
         tables.messages.delete((message.id,))  # it has disappeared before it was fetched
         return None
-    _tell(batch, held)
+    _tell(batch, arrival, held)
     if not arrival.own and arrival.conversation == arrival.sender.hex:  # groups have one level only
         note_level(tables, arrival.sender, level_of(held.level), held.id, batch.times.local_ms)
     return held
@@ -66,14 +68,16 @@ def keep(
 def open_conversation(batch: Batch, arrival: Arrival) -> Conversation:
     """The conversation of a message that is shown: made if needed, unhidden, with the approval that it proves."""
     conversations = batch.tables.conversations
-    conversations.ensure(arrival.conversation, CONTACT, batch.times.local_ms)
-
-    def change(held: Conversation) -> Conversation:
-        if arrival.own:
-            return replace(shown(held), approved=True)
-        return replace(shown(held), approved_me=True)
-
-    return conversations.update(arrival.conversation, change)
+    held = conversations.settings(arrival.conversation)
+    if held is None:
+        held = conversations.ensure(arrival.conversation, CONTACT, batch.times.local_ms)
+    proved = held.approved if arrival.own else held.approved_me
+    if proved and not held.hidden:
+        return held
+    seen = shown(held)
+    changed = replace(seen, approved=True) if arrival.own else replace(seen, approved_me=True)
+    conversations.save(changed)
+    return changed
 
 
 def is_stranger(conversation: Conversation | None, batch: Batch, arrival: Arrival) -> bool:
@@ -91,12 +95,12 @@ def _effects(batch: Batch, arrival: Arrival, message: Message) -> None:
         arrived_read(batch, arrival, message)
 
 
-def _tell(batch: Batch, message: Message) -> None:
+def _tell(batch: Batch, arrival: Arrival, message: Message) -> None:
     tables = batch.tables
-    conversation = tables.conversations.get(message.conversation)
+    conversation = tables.conversations.settings(message.conversation)
     request = conversation is not None and conversation.is_request
     notify = conversation is not None and _notifies(tables, conversation, message, batch.times.local_ms)
-    fields = {**message_fields(tables, message, request=request), "notify": notify}
+    fields = {**message_fields(tables, message, request=request, kind=arrival.opened.content.kind), "notify": notify}
     if message.kind == TEXT:
         tables.events.append(MESSAGE_EVENT, fields, batch.times.local_ms)
     else:

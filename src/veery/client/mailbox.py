@@ -1,6 +1,6 @@
 """What is fetched from one swarm: whose messages, who signs for them, and how the items of each namespace are read.
 
-The own account has a mailbox, and every group has one. Those who handle a namespace add a line to `OWN_HANDLERS` (or
+The own account has a mailbox, and every group has one. Those who handle a namespace add a line to `own_mailbox` (or
 to the handlers of a group): `prepare` takes from the store, in one read, what is needed to open items, and gives a
 function that opens them away from the event loop; `apply` then works inside the transaction of the batch.
 """
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from veery.client.applying import apply_item
 from veery.client.arrivals import Batch
 from veery.client.devices.handling import apply_devices, prepare_devices
+from veery.client.levels.own_keys import OpeningKeys
 from veery.client.opening import prepare_inbox
 from veery.protocol.account import Account, AccountId
 from veery.protocol.storage_rpc import Namespace, Signer, owner_signer
@@ -46,15 +48,18 @@ class Mailbox:
     handlers: Mapping[int, Handler[Any]]
 
 
-# In the order of handling: what gives keys and configuration must come before the messages that need them.
-OWN_HANDLERS: Final[Mapping[int, Handler[Any]]] = {
-    int(Namespace.DEVICE_GROUP): Handler(prepare_devices, apply_devices),
-    int(Namespace.INBOX): Handler(prepare_inbox, apply_item),
-}
+def own_mailbox(
+    account: Account, documents: Mapping[int, Handler[Any]] | None = None, pairs: OpeningKeys | None = None
+) -> Mailbox:
+    """The mailbox of the own account. documents: handlers of its configuration, which come before all others.
 
-
-def own_mailbox(account: Account, documents: Mapping[int, Handler[Any]] | None = None) -> Mailbox:
-    """The mailbox of the own account. documents: handlers of its configuration, which come before all others."""
+    pairs: where the pairs that open messages are kept between batches.
+    """
     own = account.account_id
-    handlers = {**(documents or {}), **OWN_HANDLERS}
+    # In the order of handling: what gives keys and configuration must come before the messages that need them.
+    handlers = {
+        **(documents or {}),
+        int(Namespace.DEVICE_GROUP): Handler(prepare_devices, apply_devices),
+        int(Namespace.INBOX): Handler(partial(prepare_inbox, pairs=pairs or OpeningKeys()), apply_item),
+    }
     return Mailbox(own, owner_signer(own.raw, account.ed25519_secret), handlers)

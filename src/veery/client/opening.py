@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from veery.client.levels.own_keys import opening_keys
+from veery.client.levels.own_keys import OpeningKeys
 from veery.errors import ProtocolError
 from veery.policy.level import Level
 from veery.protocol import message, message_v1
@@ -52,10 +52,11 @@ class Broken:
 Opening: TypeAlias = Opened | Undecoded | Broken
 
 
-def prepare_inbox(tables: Tables, account: Account) -> Callable[[Iterable[FetchedItem]], Mapping[str, Opening]]:
-    """What opens items of a user's namespace 0, by hash, with the keys that the store holds now."""
-
-    keys = opening_keys(tables)
+def prepare_inbox(
+    tables: Tables, account: Account, pairs: OpeningKeys
+) -> Callable[[Iterable[FetchedItem]], Mapping[str, Opening]]:
+    """What opens items of a user's namespace 0, by hash, with the keys that the store holds now. pairs: are kept."""
+    keys = pairs.of(tables)
 
     def open_items(items: Iterable[FetchedItem]) -> Mapping[str, Opening]:
         found = [*items]

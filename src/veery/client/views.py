@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from veery.protocol.account import AccountId, AccountIdWrong
 from veery.protocol.constants import ACCOUNT_ID_HEX, PREFIX_GROUP
-from veery.protocol.content import ContentMalformed, DataMessage, ExpirationType, Quote, decode
+from veery.protocol.content import ContentMalformed, DataMessage, ExpirationType, Kind, Quote, decode
 from veery.protocol.content.body import mentions
 from veery.protocol.content.preview import is_kept
 from veery.store.conversations import Conversation
@@ -22,9 +22,12 @@ INCOMING, OUTGOING = "in", "out"
 _GROUP: Final = f"{PREFIX_GROUP:02x}"
 
 
-def message_fields(tables: Tables, message: Message, *, request: bool) -> Json:
-    """What an event tells of a message. hash: of the copy in the own swarm; expires: ms, or null."""
-    data = _data(message)
+def message_fields(tables: Tables, message: Message, *, request: bool, kind: Kind | None = None) -> Json:
+    """What an event tells of a message. hash: of the copy in the own swarm; expires: ms, or null.
+
+    kind: what its content holds, for those who have decoded it already.
+    """
+    data = _data(message, kind)
     return {
         "id": message.id,
         "conversation": message.conversation,
@@ -133,10 +136,11 @@ def attachment_fields(attachment: Attachment) -> Json:
     }
 
 
-def _data(message: Message) -> DataMessage | None:
+def _data(message: Message, kind: Kind | None) -> DataMessage | None:
     """What a message held on the wire, if it was a data message that can be read."""
     try:
-        kind = decode(message.content).kind if message.content else None
+        if kind is None:
+            kind = decode(message.content).kind if message.content else None
     except ContentMalformed:
         return None
     return kind if isinstance(kind, DataMessage) else None

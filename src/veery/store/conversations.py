@@ -76,12 +76,15 @@ class Conversation:
         return wanted and self.kind == CONTACT and self.active_ms is not None
 
 
-_SELECT: Final = (
+_COLUMNS: Final = (
     "SELECT id, kind, created_ms, name, nickname, profile_s, picture_url, picture_key, approved, approved_me, blocked,"
-    " priority, active_ms, last_read_ms, marked_unread, expiration_type, expiration_timer_s,"
-    " (SELECT count(*) FROM messages WHERE messages.conversation = conversations.key AND read = 0),"
-    " muted_until_ms FROM conversations"
+    " priority, active_ms, last_read_ms, marked_unread, expiration_type, expiration_timer_s, muted_until_ms,"
 )
+_SELECT: Final = (
+    _COLUMNS + " (SELECT count(*) FROM messages WHERE messages.conversation = conversations.key AND read = 0)"  # noqa: S608
+    " FROM conversations"
+)
+_SETTINGS: Final = _COLUMNS + " 0 FROM conversations WHERE id = ?"
 _ORDER: Final = " ORDER BY priority DESC, active_ms DESC, created_ms DESC, key DESC"
 _VISIBLE: Final = _SELECT + " WHERE priority >= 0" + _ORDER
 _ALL: Final = _SELECT + _ORDER
@@ -102,6 +105,11 @@ class Conversations:
     def get(self, id_: str) -> Conversation | None:
         """One conversation, or None."""
         row = one(self._db, _SELECT + " WHERE id = ?", (id_,))
+        return None if row is None else _conversation(row)
+
+    def settings(self, id_: str) -> Conversation | None:
+        """As `get`, but `unread` is 0: for those who do not look at it, because counting reads every unread message."""
+        row = one(self._db, _SETTINGS, (id_,))
         return None if row is None else _conversation(row)
 
     def ensure(self, id_: str, kind: str, now_ms: int) -> Conversation:
@@ -186,7 +194,7 @@ class Conversations:
 
 def _conversation(row: Row) -> Conversation:
     (id_, kind, created, name, nickname, profile_s, url, key, approved, approved_me, blocked, *rest) = row
-    (priority, active, last_read, marked, expiration_type, timer, unread, muted_until) = rest
+    (priority, active, last_read, marked, expiration_type, timer, muted_until, unread) = rest
     return Conversation(
         id=id_,
         kind=kind,

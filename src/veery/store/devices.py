@@ -47,10 +47,11 @@ _SAVE_RECORD: Final = (
 class Devices:
     """The group of the own devices, and the own account record."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_db", "_read")
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
+        self._read: tuple[bytes, DeviceGroup] | None = None  # for this transaction: reading it takes 2 ms
 
     # -- the group ---------------------------------------------------------------------------------------------
 
@@ -59,7 +60,12 @@ class Devices:
         one. Raises DeviceMalformed.
         """
         row = one(self._db, "SELECT state FROM device_group")
-        return None if row is None else device_group_kept.decode(bytes(row[0]))
+        if row is None:
+            return None
+        raw = bytes(row[0])
+        if self._read is None or self._read[0] != raw:
+            self._read = raw, device_group_kept.decode(raw)
+        return self._read[1]
 
     def account_keys(self) -> AccountKeys:
         """The seeds that open messages: the active one first, then the most recently rotated. Empty without a group.
