@@ -55,6 +55,7 @@ def test_a_new_name_is_kept_until_the_network_can_be_told(account: Home) -> None
     told = account.veery("device", "rename", "Old laptop", "--json").record
     assert not told["told"]
     assert account.veery("device", "list", "--json").record["devices"][0]["name"] == "Old laptop"
+    assert account.veery("device", "rename", "").err.startswith("This device has no name now.")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,9 @@ def test_nothing_is_agreed_to_without_a_person_or_a_flag() -> None:
         with pytest.raises(NoTerminal):
             agreed(console, "Sure?", yes=False)
         assert agreed(console, "Sure?", yes=True)
+        with pytest.raises(NoTerminal) as refused:
+            agreed(console, "This group?", yes=False, option="--group 19a6")
+        assert refused.value.remedy == "Say it with --group 19a6"
 
 
 def test_a_request_shows_its_emoji_and_what_to_run() -> None:

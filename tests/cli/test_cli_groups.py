@@ -51,6 +51,12 @@ def test_a_group_by_commands(lab: Lab) -> None:
     assert [each["text"] for each in alice.good("messages", "Walkers", "--json").records if each["kind"] == "text"] == [
         "hello all"
     ]
+    by_id = alice.good("messages", made["id"], "--json").records
+    assert (
+        by_id
+        == alice.good("messages", made["id"][:10], "--json").records
+        == alice.good("messages", "Walkers", "--json").records
+    )
     assert bob.veery("group", "rename", "Walkers", "Mine").err.startswith("veery: Only admins of the group may do")
     assert alice.good("group", "rename", "Walkers", "Runners", "--json").record["name"] == "Runners"
     promoted = alice.good("group", "promote", "Runners", bob.id, "--json").record

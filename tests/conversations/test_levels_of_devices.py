@@ -55,3 +55,22 @@ def _opens_with_the_long_term_key(device: Device, data: bytes) -> bool:
     except message_v2.NoKey:
         return False
     return True
+
+
+async def test_what_waits_for_a_key_of_the_own_devices_goes_out_once_this_one_is_linked(tmp_path: Path) -> None:
+    clock = ManualClock()
+    swarm = MemorySwarm(clock)
+    first = await first_device(tmp_path, swarm, clock)
+    bob = await make_device(tmp_path, swarm, clock, "bob", 2)
+    await sync(bob)
+    second = await make_device(tmp_path, swarm, clock, "alice", 1, device=1)
+    await second.client.sending.send_text(bob.id, "not linked yet")
+    await exchange(second, bob)
+    assert await shown(bob, second) == [("v2", "not linked yet", False)]
+    assert await second.client.outbox.waiting() != ()
+    await link(first, second)
+    await exchange(second, first)
+    assert await second.client.outbox.waiting() == ()
+    assert await shown(first, bob) == [("v2", "not linked yet", True)]
+    for device in (first, second, bob):
+        await device.client.close()

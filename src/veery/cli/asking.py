@@ -7,14 +7,14 @@ from veery.cli.console import Console
 from veery.cli.unlock import NoTerminal, has_terminal
 
 
-def agreed(console: Console, question: str, *, yes: bool) -> bool:
-    """Whether the person says yes. yes: it was said on the command line.
+def agreed(console: Console, question: str, *, yes: bool, option: str = "--yes") -> bool:
+    """Whether the person says yes. yes: it was said on the command line; option: how that is done.
 
     Raises NoTerminal: nobody can be asked, and nothing is done without being told.
     """
     if yes:
         return True
-    return typed(console, f"{question} [y/N] ", "--yes").strip().lower() in ("y", "yes")
+    return typed(console, f"{question} [y/N] ", option).strip().lower() in ("y", "yes")
 
 
 def chosen(console: Console, question: str, count: int, option: str) -> int | None:

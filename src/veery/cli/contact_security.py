@@ -22,8 +22,8 @@ _MARKS: Final = {
     "chosen": "because you chose so",
 }
 _REASONS: Final = {
-    "client.keys.waiting": "they wait for keys",
-    "client.keys.required": "they wait: you require v2, and this contact was never seen to publish keys",
+    "client.keys.waiting": "waits for keys",
+    "client.keys.required": "waits: you require v2, and this contact was never seen to publish keys",
 }
 _ECHOES: Final = {
     "confirmed": "confirmed: their messages are made for keys of yours",

@@ -24,8 +24,9 @@ from veery.cli.text import now_ms
 from veery.errors import NetworkError, NotFound
 
 STILL: Final = (
-    "It keeps what it holds, and the recovery password: with that it reads what is sent under long-term keys (v1 and"
-    " v2-fallback), and can sign and publish keys as you. If it is in other hands, move to a new account."
+    "It reads what contacts send before they have seen the new keys, which may take a day. It keeps what it holds, and"
+    " the recovery password: with that it reads what is sent under long-term keys (v1 and v2-fallback), and can sign"
+    " and publish keys as you. If it is in other hands, move to a new account."
 )
 _LATER: Final = "The network could not be told yet; that is done as soon as it can be reached."
 
@@ -89,7 +90,7 @@ def rename(options: Namespace, console: Console) -> int:
     """Change what this device is called."""
     done = answer(options, console, "device_rename", name=options.name)
     name = next(each["name"] for each in done["devices"] if each["own"])
-    return _ended(console, done, f"This device is called {name} now.")
+    return _ended(console, done, f"This device is called {name} now." if name else "This device has no name now.")
 
 
 def publish(options: Namespace, console: Console) -> int:

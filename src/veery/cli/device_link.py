@@ -118,8 +118,8 @@ def _chosen(options: Namespace, console: Console, state: Json) -> str | None:
         return fitting[0]
     _list_groups(console, state)
     if len(groups) == 1:
-        question = "Ask the devices of this group to let this one in?"
-        return str(groups[0]["id"]) if agreed(console, question, yes=False) else None
+        question, id_ = "Ask the devices of this group to let this one in?", str(groups[0]["id"])
+        return id_ if agreed(console, question, yes=False, option=f"--group {id_}") else None
     number = chosen(console, f"Which one is yours? [1 to {len(groups)}, Enter for none] ", len(groups), "--group")
     return None if number is None else str(groups[number]["id"])
 

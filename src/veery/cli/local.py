@@ -18,7 +18,7 @@ from veery.client.storage_views import found_page, rule_view, storage_state, sto
 from veery.client.views import conversation_view, message_view
 from veery.errors import NotFound, StoreError
 from veery.protocol.account import AccountId
-from veery.protocol.constants import ACCOUNT_ID_HEX
+from veery.protocol.constants import ACCOUNT_ID_HEX, PREFIX_GROUP
 from veery.runtime.sqlite import Connection, Options, open_encrypted, schema_version
 from veery.store.accounts import AccountRow
 from veery.store.conversations import Conversation
@@ -58,7 +58,8 @@ def find_conversation(tables: Tables, named: str) -> str:
     """As `veery.app.methods.find_conversation`. Raises NotFound, AccountIdWrong."""
     typed = named.strip()
     if len(typed) == ACCOUNT_ID_HEX:
-        return AccountId.parse_user(typed).hex
+        is_group = typed.lower().startswith(f"{PREFIX_GROUP:02x}")
+        return (AccountId.from_hex(typed) if is_group else AccountId.parse_user(typed)).hex
     known = tables.conversations.all(hidden=True)
     by_name = {each.id for each in known if typed.casefold() in (each.nickname.casefold(), each.name.casefold())}
     begins = len(typed) >= ID_BEGINNING_MIN

@@ -51,9 +51,9 @@ _TEXTS: Final = {
         " message with long-term keys this once, with `veery outbox send-anyway` and its number"
     ),
     Warn.REQUIRED: (
-        "Messages to this contact wait for keys, because you require v2 and they were never seen to publish any. Keep"
-        " waiting, allow less with `veery contact security --no-require-v2`, or send a message with long-term keys"
-        " this once, with `veery outbox send-anyway` and its number"
+        "Messages to this contact wait for keys, because you require v2 and they publish none. Keep waiting, allow less"
+        " with `veery contact security --no-require-v2`, or send a message with long-term keys this once, with `veery"
+        " outbox send-anyway` and its number"
     ),
     Warn.SWITCHED_OFF: (
         "This contact switched protection off: messages to them go out with long-term keys, as they asked for with"
@@ -102,7 +102,9 @@ def hold(tables: Tables, copy: Copy, reason: str, now_ms: int, next_ms: int) -> 
     if not tables.held.hold(copy, reason, now_ms, next_ms) or copy.message is None:
         return
     if reason in FOR_CONTACT:
-        warning = Warn.WAITING if reason == WAITING else Warn.REQUIRED
+        # Whoever has withdrawn their keys is waited for only because the user requires v2.
+        seen = tables.contact_keys.get(copy.destination).keys.record is not None
+        warning = Warn.WAITING if reason == WAITING and seen else Warn.REQUIRED
         warn(tables, copy.destination, warning, now_ms, copy.message)
     if copy.role is CopyRole.RECIPIENT:
         fates.tell_state(tables, copy.message, None, now_ms)

@@ -288,6 +288,7 @@ async def test_v2_that_is_required_ends_what_was_allowed_and_stops_after_a_withd
     peer.withdraw()
     number = await send(alice, peer.id, "held")
     assert (await shown(alice, number))[2] == WAITING
+    assert await told(alice, "security", "warning") == ["required"]  # their keys were not away: they were withdrawn
     assert peer.texts() == [("v2", "seen")]
 
 
