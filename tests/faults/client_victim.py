@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from tests.unit.store.samples import PASSPHRASE
-from veery.client.attachments import Attached
+from veery.client.attachments import Attached, AttachmentGone
 from veery.client.client import Client
 from veery.client.profile import Profile
 from veery.errors import NetworkError, NotFound
@@ -75,7 +75,7 @@ async def download_and_trim(client: Client, got: asyncio.Event) -> None:
         for each in await client.attachments.list():
             try:
                 await client.attachments.content(each["id"])
-            except (NetworkError, NotFound):
+            except (NetworkError, NotFound, AttachmentGone):
                 continue  # it may be on its way, or trimmed in this moment
             tell("have", each["id"])
         await client.storage.trim()
