@@ -26,7 +26,8 @@ _INVITE: Final = """\
 Invite more people. They read what is written from now on; with --history also what was written before and is still in
 the network (up to 14 days)."""
 _ACCEPT: Final = """\
-Take up an invitation. The group is read, and its admins learn that you have joined."""
+Take up an invitation. The group is read, and its admins learn that you have joined. An invitation from somebody whom
+you have accepted as a contact is taken up by itself."""
 _DECLINE: Final = """\
 Refuse an invitation. Nothing is sent, so nobody learns of it."""
 _PROMOTE: Final = """\
