@@ -6,6 +6,7 @@ it has not, it is tried again until it does.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from veery.app.methods.parameters import Json, ParametersWrong, Params, flag_of, text_of
@@ -19,6 +20,7 @@ LASTING: Final = frozenset(  # they wait for the network
     {"devices", "device_link", "device_start", "device_confirm", "device_rename", "device_publish", "device_flush"}
     | ONCE
 )
+TELL_S: Final = 20.0  # a person waits so long for the swarm to be told; the engine goes on by itself
 
 
 async def devices(client: Client, params: Params) -> Json:
@@ -89,9 +91,10 @@ async def device_flush(client: Client, params: Params) -> Json:
 async def _told(client: Client) -> Json:
     """What is known after the swarm was told, or after it could not be."""
     try:
-        await client.devices.sync()
+        async with asyncio.timeout(TELL_S):
+            await client.devices.sync()
         told = True
-    except NetworkError:
+    except (NetworkError, TimeoutError):
         told = False
     return {**await devices(client, {}), "told": told}
 
