@@ -75,11 +75,13 @@ def _broken() -> ConfigMalformed:
 
 
 def _content(fields: dict[bytes, bt.Value], phase: Phase) -> messages.Message | Draft:
-    message = messages.parse(_bytes(fields.get(b"m")))
+    raw = _bytes(fields.get(b"m"))
+    message = messages.parse(raw)
     if phase is Phase.DIRTY:
         base = config_data.read(fields[b"b"]) if b"b" in fields else config_data.EMPTY
         return Draft(message.seqno, base, message.data, message.rows, message.unknown)
-    return replace(message, hash=_bytes(fields.get(b"h")))
+    # These are the bytes that this device fixed or has verified, signature and all: they may have to go out again.
+    return replace(message, raw=raw, hash=_bytes(fields.get(b"h")))
 
 
 def _parts(fields: dict[bytes, bt.Value]) -> PartSets:
