@@ -1,0 +1,216 @@
+"""Runs the `console` blocks of a page as people of a lab, and says where the page differs from what happens.
+
+A line `alice$ veery …` is a command of Alice, run by a shell in her own directory and home; what follows up to the next
+such line is what it prints, errors included. A command that ends in `&` goes on in the background, and its first line
+is what it prints. The people have the Account IDs of `PEOPLE` on the page and other ones in reality: both ways are
+translated. `VARIES` says what else may differ; nothing else may.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.cli.harness import Home
+
+BLOCK: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROMPT: Final = re.compile(r"^([a-z]+)\$ (.*)$")
+FULL_ID: Final = re.compile(r"\b0[35][0-9a-f]{64}\b")
+WORDS: Final = re.compile(r"^  ((?:[a-z]+ ){12}[a-z]+)$", re.MULTILINE)
+HEX: Final = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{16}|[0-9a-f]{8})\b")
+VARIES: Final = (
+    (WORDS, "  WORDS"),
+    (re.compile(r"^ready .*(?:\nready .*)*$", re.MULTILINE), "PATHS"),
+    (re.compile(r"^(ok +(?:versions|clock|seeds|node pool|guard|path|store|delete)) .*$", re.MULTILINE), r"\1 DETAIL"),
+    (re.compile(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d)?"), "TIME"),
+    (re.compile(r"\b(?:just now|\d+ (?:s|min) ago)\b"), "AGO"),
+    (re.compile(r"\bin \d+ (?:days?|h|min|s)\b"), "IN"),
+    (re.compile(r"\bstored on \d of \d\b"), "stored on K of N"),
+    (re.compile(r"\[(?:v1|v2)\]"), "[LEVEL]"),
+    (re.compile(r"(?:\b[0-9a-f]{4} ){3}[0-9a-f]{4}\b"), "FINGERPRINT"),
+    (re.compile(r"(?<=\b0[35][0-9a-f]{4}…)[0-9a-f]{4}\b"), "END"),
+    (re.compile(r" in (?:\w+ \(03[0-9a-f]{4}…\)|03[0-9a-f]{4}…END)"), " in GROUP"),
+    (re.compile(r"\b\d of \d answer|\b\d ready\b"), "SOME"),
+    (re.compile(r"\b(?:ahead|behind); corrected for"), "off"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "RECORD"),
+    (HEX, "HEX"),
+    (re.compile(r"\b[0-9.,]+ (?:MiB|KiB|bytes|ms|s)\b"), "AMOUNT"),
+    (re.compile(r'("(?:hash|sent_at|received_at|seq|active_at|stored_on|swarm_size)": ?)("[^"]*"|\d+)'), r"\1VALUE"),
+    (re.compile(r"\d+\.\d+\.\d+\.\d+(?::\d+)?"), "ADDRESS"),
+    (re.compile(r"[^\x00-\u2fff]+(?: +[^\x00-\u2fff]+){3,}"), "EMOJI"),
+    (re.compile(r"(?:[A-Z][a-z]+, ){6}[A-Z][a-z]+"), "EMOJI NAMES"),
+    (re.compile(r" +"), " "),
+)
+
+
+def steady(text: str) -> str:
+    """A text without what may differ."""
+    for pattern, name in VARIES:
+        text = pattern.sub(name, text)
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def pseudonym(name: str, prefix: str = "05") -> str:
+    """The Account ID that somebody has on the page."""
+    return prefix + hashlib.sha256(f"guide: {name}".encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Step:
+    """A command of the page, and what the page says that it prints."""
+
+    who: str
+    command: str
+    shown: str
+    printed: str = ""
+
+    @property
+    def differs(self) -> bool:
+        return steady(self.shown) != steady(self.printed)
+
+    @property
+    def text(self) -> str:
+        """What the page should say: what it says, if that is right."""
+        return f"{self.who}$ {self.command}\n" + (self.printed if self.differs else self.shown)
+
+
+def steps(block: str) -> list[Step]:
+    """The commands of a block."""
+    found: list[Step] = []
+    for line in block.splitlines(keepends=True):
+        prompt = PROMPT.match(line.rstrip("\n"))
+        if prompt:
+            found.append(Step(prompt[1], prompt[2], ""))
+        else:
+            found[-1].shown += line
+    return found
+
+
+@dataclass(slots=True)
+class Session:
+    """The people of the page, on one network."""
+
+    place: Path
+    network: str
+    files: dict[str, bytes]
+    names: dict[str, str] = field(default_factory=dict)  # real ID -> ID on the page
+    words: str = ""  # of the first account
+    running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+
+    def run(self, page: str) -> tuple[str, list[Step]]:
+        """Run every block; gives the page as it should be, and the steps that differ."""
+        wrong: list[Step] = []
+
+        def block(found: re.Match[str]) -> str:
+            done = steps(found[1])
+            for step in done:
+                self._take(step)
+                if step.differs:
+                    wrong.append(step)
+            return "```console\n" + "".join(step.text for step in done) + "```"
+
+        return BLOCK.sub(block, page), wrong
+
+    def close(self) -> None:
+        """End what runs."""
+        for process in self.running.values():
+            self._end(process)
+
+    # -- parts -------------------------------------------------------------------------------------------------
+
+    def _take(self, step: Step) -> None:
+        command = self._real(step.command)
+        told = self._background(step.who, command) if command.endswith("&") else self._foreground(step.who, command)
+        found = WORDS.search(told)
+        if found and not self.words:
+            self.words = found[1]
+        for each in FULL_ID.findall(told):
+            number = len([1 for known in self.names.values() if known[:2] == each[:2]])
+            self.names.setdefault(each, pseudonym(f"{each[:2]} {step.who} {number}", each[:2]))
+        step.printed = self._shown(told)
+        if not step.differs:  # ids of devices stand at the same places of both
+            pairs = zip(HEX.findall(step.printed), HEX.findall(step.shown), strict=False)
+            self.names.update((real, shown) for real, shown in pairs if real != shown and real not in self.names)
+            step.printed = step.shown
+
+    def _real(self, text: str) -> str:
+        for real, shown in self.names.items():
+            text = text.replace(shown, real)
+        return text
+
+    def _shown(self, text: str) -> str:
+        for home in self.place.iterdir():
+            text = text.replace(f"{home}/", "")
+        for real, shown in self.names.items():
+            text = text.replace(real, shown)
+            if FULL_ID.fullmatch(real):
+                text = text.replace(f"{real[:6]}…{real[-4:]}", f"{shown[:6]}…{shown[-4:]}")
+                text = text.replace(f"{real[:6]}…", f"{shown[:6]}…")
+        return text
+
+    def _foreground(self, who: str, command: str) -> str:
+        if command == "kill %1":
+            self._end(self.running.pop(who))
+            return ""
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self._home(who),
+            env=self._environment(who),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            timeout=90,
+            check=False,
+        )
+        return done.stdout.decode()
+
+    def _background(self, who: str, command: str) -> str:
+        log = (self._home(who) / "log").open("w")
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {command.removesuffix('&')}"],
+            cwd=self._home(who),
+            env=self._environment(who),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            text=True,
+        )
+        log.close()
+        assert process.stdout is not None
+        self.running[who] = process
+        return process.stdout.readline()
+
+    @staticmethod
+    def _end(process: subprocess.Popen[str]) -> None:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+    def _home(self, who: str) -> Path:
+        home = self.place / who
+        if not home.exists():
+            home.mkdir()
+            (home / "network.toml").write_text(self.network)
+            (home / "passphrase").write_text("correct horse\n")
+            (home / "passphrase").chmod(0o600)
+            for name, data in self.files.items():
+                (home / name).write_bytes(data)
+        (home / "words.txt").write_text(self.words)
+        return home
+
+    def _environment(self, who: str) -> dict[str, str]:
+        home = self._home(who)
+        secret = str(home / "passphrase")
+        mine = Home(home).environment({"COLUMNS": "100", "VEERY_PASSPHRASE_FILE": secret})
+        mine["VEERY_BACKUP_PASSPHRASE_FILE"] = secret
+        mine["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{mine['PATH']}"
+        mine["PYTHONUNBUFFERED"] = "1"  # the two streams in the order of a terminal
+        return mine
