@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,7 +151,7 @@ def test_a_message_each_way(pair: tuple[Person, Person]) -> None:
 def test_requests(running_pair: tuple[Person, Person]) -> None:
     alice, bob = running_pair
     alice.good("send", bob.id, "may I?")
-    assert " (message request)\n    may I?\n" in bob.good("receive").out
+    assert re.search(r" \(message request\) \[v[12]\]\n    may I\?\n", bob.good("receive").out)
     (request,) = bob.good("requests", "--json").records
     assert request["id"] == alice.id
     assert request["request"] is True
