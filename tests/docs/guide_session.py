@@ -2,7 +2,7 @@
 
 A line `alice$ veery …` is a command of Alice, run by a shell in her own directory and home; what follows up to the next
 such line is what it prints, errors included. A command that ends in `&` goes on in the background, and its first line
-is what it prints. The people have the Account IDs of `PEOPLE` on the page and other ones in reality: both ways are
+is what it prints. On the page everybody keeps one Account ID, in reality it is another at each run: both ways are
 translated. `VARIES` says what else may differ; nothing else may.
 """
 
@@ -27,8 +27,8 @@ WORDS: Final = re.compile(r"^  ((?:[a-z]+ ){12}[a-z]+)$", re.MULTILINE)
 HEX: Final = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{16}|[0-9a-f]{8})\b")
 VARIES: Final = (
     (WORDS, "  WORDS"),
-    (re.compile(r"^ready .*(?:\nready .*)*$", re.MULTILINE), "PATHS"),
-    (re.compile(r"^(ok +(?:versions|clock|seeds|node pool|guard|path|store|delete)) .*$", re.MULTILINE), r"\1 DETAIL"),
+    (re.compile(r"\bPython [0-9.]+, \S+ \S+$", re.MULTILINE), "MACHINE"),
+    (re.compile(r"\S+(?= \(this device\))"), "NAME"),
     (re.compile(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d)?"), "TIME"),
     (re.compile(r"\b(?:just now|\d+ (?:s|min) ago)\b"), "AGO"),
     (re.compile(r"\bin \d+ (?:days?|h|min|s)\b"), "IN"),
@@ -133,7 +133,7 @@ class Session:
             self.words = found[1]
         for each in FULL_ID.findall(told):
             number = len([1 for known in self.names.values() if known[:2] == each[:2]])
-            self.names.setdefault(each, pseudonym(f"{each[:2]} {step.who} {number}", each[:2]))
+            self.names.setdefault(each, pseudonym(f"{step.who} {number}", each[:2]))
         step.printed = self._shown(told)
         if not step.differs:  # ids of devices stand at the same places of both
             pairs = zip(HEX.findall(step.printed), HEX.findall(step.shown), strict=False)
