@@ -14,7 +14,6 @@ import pytest
 
 from tests.cli.harness import Home, Ran, Service
 from veery.cli.text import now_ms
-from veery.cli.unlock import KEY_NAME
 from veery.policy.downgrade import ContactKeys
 from veery.protocol.account import Account
 from veery.protocol.devices import HybridKeys, account_record
@@ -22,7 +21,7 @@ from veery.runtime.randomness import random_bytes
 from veery.secret import Secret
 from veery.store.contact_keys import ContactSecurity
 from veery.store.database import Store
-from veery.store.keys import KeyFile
+from veery.store.keys import KEY_NAME, KeyFile
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
 NODES = 5

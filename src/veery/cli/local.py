@@ -13,12 +13,11 @@ from typing import Any, Final, TypeAlias
 
 from veery.cli.text import now_ms
 from veery.client.faults import no_conversation, no_message
+from veery.client.finding import find_among, whole_id
 from veery.client.settings import SETTINGS, setting_view
 from veery.client.storage_views import found_page, rule_view, storage_state, storage_view
 from veery.client.views import conversation_view, message_view
-from veery.errors import NotFound, StoreError
-from veery.protocol.account import AccountId
-from veery.protocol.constants import ACCOUNT_ID_HEX, PREFIX_GROUP
+from veery.errors import StoreError
 from veery.runtime.sqlite import Connection, Options, open_encrypted, schema_version
 from veery.store.accounts import AccountRow
 from veery.store.conversations import Conversation
@@ -33,7 +32,6 @@ from veery.store.sql import INTEGER_MAX
 from veery.store.tables import Tables
 
 Params: TypeAlias = Mapping[str, Any]
-ID_BEGINNING_MIN: Final = 4  # characters of an Account ID that may stand for it
 
 
 class SchemaOther(StoreError):
@@ -57,22 +55,9 @@ def read_answers(directory: Path, unlock: Unlock, questions: Sequence[tuple[str,
 def find_conversation(tables: Tables, named: str) -> str:
     """As `veery.app.methods.find_conversation`. Raises NotFound, AccountIdWrong."""
     typed = named.strip()
-    if len(typed) == ACCOUNT_ID_HEX:
-        is_group = typed.lower().startswith(f"{PREFIX_GROUP:02x}")
-        return (AccountId.from_hex(typed) if is_group else AccountId.parse_user(typed)).hex
-    known = tables.conversations.all(hidden=True)
-    by_name = {each.id for each in known if typed.casefold() in (each.nickname.casefold(), each.name.casefold())}
-    begins = len(typed) >= ID_BEGINNING_MIN
-    by_id = {each.id for each in known if begins and each.id.startswith(typed.lower())}
-    fitting = by_name or by_id
-    if len(fitting) == 1:
-        return fitting.pop()
-    if fitting:
-        raise NotFound(f"`{typed}` fits {len(fitting)} contacts", remedy="Use the Account ID, or more of its beginning")
-    raise NotFound(
-        f"no contact is called `{typed}`",
-        remedy="Use the whole Account ID (66 characters, beginning with 05); `veery conversations` lists contacts",
-    )
+    if (found := whole_id(typed)) is not None:
+        return found
+    return find_among(typed, tables.conversations.all(hidden=True))
 
 
 def _account(tables: Tables, _params: Params) -> Any:

@@ -17,13 +17,11 @@ from veery.cli.console import Console
 from veery.errors import StoreError, VeeryError
 from veery.runtime.faults import files_mapped
 from veery.runtime.paths import read_bounded
-from veery.store.header import read_header
-from veery.store.keys import KeyFile, KeyFileWay, Keyring, KeyringWay, Passphrase, PassphraseWay, Unlock
+from veery.store.header import way_in
+from veery.store.keys import KEY_NAME, PASSPHRASE_VARIABLE, KeyFile, Keyring, Passphrase, Unlock
 
-PASSPHRASE_VARIABLE: Final = "VEERY_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 NEW_PASSPHRASE_VARIABLE: Final = "VEERY_NEW_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 BACKUP_PASSPHRASE_VARIABLE: Final = "VEERY_BACKUP_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
-KEY_NAME: Final = "key"
 _TRIES: Final = 3
 _FILE_MAX: Final = 4_096  # bytes
 _OTHERS_READ: Final = stat.S_IRGRP | stat.S_IROTH
@@ -62,7 +60,7 @@ def unlock_of(directory: Path, console: Console) -> Unlock:
     Raises NoTerminal, StoreError, HeaderError.
     """
     if directory not in _asked:
-        _asked[directory] = _way_in(directory, console)
+        _asked[directory] = way_in(directory, lambda: _passphrase(directory, console))
     return _asked[directory]
 
 
@@ -71,14 +69,9 @@ def opened_by(directory: Path, unlock: Unlock) -> None:
     _asked[directory] = unlock
 
 
-def _way_in(directory: Path, console: Console) -> Unlock:
-    match read_header(directory).unlock:
-        case KeyFileWay():
-            return KeyFile(directory / KEY_NAME)
-        case KeyringWay():
-            return Keyring()
-        case PassphraseWay():
-            return _from_file(console) or Passphrase.of(ask_secret(console, f"Passphrase of `{directory.name}`: "))
+def _passphrase(directory: Path, console: Console) -> Passphrase:
+    found = _from_file(console)
+    return found or Passphrase.of(ask_secret(console, f"Passphrase of `{directory.name}`: "))
 
 
 def way_of(unlock: Unlock) -> str:
@@ -124,7 +117,7 @@ def has_terminal(console: Console) -> bool:
         return False
 
 
-def asked_twice(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Unlock:
+def asked_twice(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Passphrase:
     """Ask for a new passphrase until it was typed twice the same. Raises NoTerminal, StoreError."""
     if not has_terminal(console):
         raise NoTerminal(
@@ -147,12 +140,12 @@ def backup_passphrase(console: Console, *, new: bool) -> Passphrase:
     found = _from_file(console, BACKUP_PASSPHRASE_VARIABLE)
     if found is None and new and has_terminal(console):
         found = asked_twice(console, BACKUP_PASSPHRASE_VARIABLE)
-    if isinstance(found, Passphrase):
+    if found is not None:
         return found
     return Passphrase.of(ask_secret(console, "Passphrase of the backup: ", BACKUP_PASSPHRASE_VARIABLE))
 
 
-def _from_file(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Unlock | None:
+def _from_file(console: Console, variable: str = PASSPHRASE_VARIABLE) -> Passphrase | None:
     named = os.environ.get(variable)
     if not named:
         return None

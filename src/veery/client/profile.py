@@ -23,12 +23,10 @@ from veery.runtime.clock import Clock, SystemClock
 from veery.runtime.paths import directories, read_bounded
 from veery.runtime.randomness import random_bytes
 from veery.store.database import NewProfile, Store, exists
-from veery.store.header import read_header
-from veery.store.keys import KeyFile, KeyFileWay, Keyring, KeyringWay, Passphrase, PassphraseWay, Unlock
+from veery.store.header import way_in
+from veery.store.keys import PASSPHRASE_VARIABLE, Passphrase, Unlock
 
 SOCKET_NAME: Final = "control.sock"
-KEY_NAME: Final = "key"  # of the key file in a profile without a passphrase
-PASSPHRASE_VARIABLE: Final = "VEERY_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 _FILE_MAX: Final = 4_096  # bytes
 
 
@@ -48,7 +46,7 @@ class Profile:
         such profile, StoreError when there is no passphrase, FileFault.
         """
         directory = directories().data / "profiles" / name
-        return cls(directory, unlock or _way_in(directory))
+        return cls(directory, unlock or way_in(directory, _passphrase))
 
     @property
     def exists(self) -> bool:
@@ -65,17 +63,7 @@ class Profile:
         return await Store.open(self.directory, self.unlock)
 
 
-def _way_in(directory: Path) -> Unlock:
-    match read_header(directory).unlock:
-        case KeyFileWay():
-            return KeyFile(directory / KEY_NAME)
-        case KeyringWay():
-            return Keyring()
-        case PassphraseWay():
-            return Passphrase.of(_passphrase())
-
-
-def _passphrase() -> str:
+def _passphrase() -> Passphrase:
     file = os.environ.get(PASSPHRASE_VARIABLE)
     if not file:
         raise StoreError(
@@ -83,7 +71,8 @@ def _passphrase() -> str:
             kind="store.passphrase",
             remedy=f"Set {PASSPHRASE_VARIABLE} to a file that holds it",
         )
-    return read_bounded(Path(file).expanduser(), _FILE_MAX).decode(errors="replace").partition("\n")[0].rstrip("\r")
+    content = read_bounded(Path(file).expanduser(), _FILE_MAX)
+    return Passphrase.of(content.decode(errors="replace").partition("\n")[0].rstrip("\r"))
 
 
 async def create(

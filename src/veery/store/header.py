@@ -8,6 +8,7 @@ who kept the old header and knows the old passphrase can therefore still open th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -27,6 +28,11 @@ from veery.runtime.faults import FileMissing
 from veery.runtime.paths import read_bounded, write_atomic
 from veery.secret import Secret
 from veery.store.keys import (
+    KEY_NAME,
+    KeyFile,
+    KeyFileWay,
+    Keyring,
+    KeyringWay,
     Passphrase,
     PassphraseWay,
     Unlock,
@@ -108,6 +114,20 @@ def rewrap(directory: Path, old: Unlock, new: Unlock, random_bytes: RandomBytes)
     header = read_header(directory)
     write_header(directory, _wrap(bytes.fromhex(header.store_id), key, new, random_bytes))
     retire_way(header.unlock, old)
+
+
+def way_in(directory: Path, passphrase: Callable[[], Passphrase]) -> Unlock:
+    """What opens the profile in a directory, as its header says; `passphrase` is called for one that opens by it.
+
+    Raises HeaderError, FileFault, and what `passphrase` raises.
+    """
+    match read_header(directory).unlock:
+        case KeyFileWay():
+            return KeyFile(directory / KEY_NAME)
+        case KeyringWay():
+            return Keyring()
+        case PassphraseWay():
+            return passphrase()
 
 
 def read_header(directory: Path) -> Header:

@@ -32,6 +32,8 @@ OPS_MAX: Final = 64  # a header may not ask for more passes
 MEMORY_MIN: Final = 8 * 1024  # bytes, the least that Argon2id takes
 MEMORY_MAX: Final = 2 * 1024**3  # bytes; a header may not ask for more
 KEYRING_SERVICE: Final = "veery"
+KEY_NAME: Final = "key"  # of the key file in a profile without a passphrase
+PASSPHRASE_VARIABLE: Final = "VEERY_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 
 
 class KeyFileError(StoreError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from veery.app.methods.parameters import Json, ParametersWrong, Params, conversation_of, number_of, text_of
+from veery.app.methods.parameters import Json, ParametersWrong, Params, changed, conversation_of, number_of, text_of
 from veery.client.client import Client
 from veery.client.conversations import FOR_GOOD_MS
 from veery.client.groups.standing import GROUP_PREFIX
@@ -18,33 +18,33 @@ _OF_GROUPS: Final = (DisappearingMode.OFF.value, DisappearingMode.AFTER_SEND.val
 
 async def pin(client: Client, params: Params) -> Json:
     """Let a conversation stand above the others."""
-    return await _changed(client, params, client.conversations.pin)
+    return await changed(client, params, client.conversations.pin)
 
 
 async def unpin(client: Client, params: Params) -> Json:
     """Let it stand among the others again."""
-    return await _changed(client, params, client.conversations.unpin)
+    return await changed(client, params, client.conversations.unpin)
 
 
 async def mute(client: Client, params: Params) -> Json:
     """Do not notify of its messages. until: local time, ms; without it for good."""
     until = number_of(params, "until", FOR_GOOD_MS)
-    return await _changed(client, params, lambda found: client.conversations.mute(found, until))
+    return await changed(client, params, lambda found: client.conversations.mute(found, until))
 
 
 async def unmute(client: Client, params: Params) -> Json:
     """Notify of its messages again."""
-    return await _changed(client, params, client.conversations.unmute)
+    return await changed(client, params, client.conversations.unmute)
 
 
 async def hide(client: Client, params: Params) -> Json:
     """Keep it out of the list until a message comes."""
-    return await _changed(client, params, client.conversations.hide)
+    return await changed(client, params, client.conversations.hide)
 
 
 async def show(client: Client, params: Params) -> Json:
     """Put it back into the list."""
-    return await _changed(client, params, client.conversations.show)
+    return await changed(client, params, client.conversations.show)
 
 
 async def clear(client: Client, params: Params) -> Json:
@@ -79,12 +79,6 @@ async def disappear(client: Client, params: Params) -> Json:
         await client.timers.set(conversation, DisappearingMode(mode), seconds)
     else:
         raise ParametersWrong("`mode` must be off, after_read, after_send or follow")
-    return conversation_view(await client.conversations.get(conversation), client.account.hex)
-
-
-async def _changed(client: Client, params: Params, change: Callable[[str], Awaitable[None]]) -> Json:
-    conversation = await conversation_of(client, params)
-    await change(conversation)
     return conversation_view(await client.conversations.get(conversation), client.account.hex)
 
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from veery.client.client import Client
-from veery.errors import ClientError, NotFound
-from veery.protocol.account import AccountId
-from veery.protocol.constants import PREFIX_GROUP
+from veery.client.finding import find_among, whole_id
+from veery.client.views import conversation_view
+from veery.errors import ClientError
 
 Json: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Any]
@@ -66,18 +66,13 @@ async def find_conversation(client: Client, named: str) -> str:
     Raises NotFound (nobody, or several), AccountIdWrong.
     """
     typed = named.strip()
-    if len(typed) == 66:
-        is_group = typed.lower().startswith(f"{PREFIX_GROUP:02x}")
-        return (AccountId.from_hex(typed) if is_group else AccountId.parse_user(typed)).hex
-    known = [*await client.conversations.list(hidden=True), *await client.requests.list()]
-    by_name = {each.id for each in known if typed.casefold() in (each.nickname.casefold(), each.name.casefold())}
-    by_id = {each.id for each in known if len(typed) >= 4 and each.id.startswith(typed.lower())}
-    found = by_name or by_id
-    if len(found) == 1:
-        return found.pop()
-    if found:
-        raise NotFound(f"`{typed}` fits {len(found)} contacts", remedy="Use the Account ID, or more of its beginning")
-    raise NotFound(
-        f"no contact is called `{typed}`",
-        remedy="Use the whole Account ID (66 characters, beginning with 05); `veery conversations` lists contacts",
-    )
+    if (found := whole_id(typed)) is not None:
+        return found
+    return find_among(typed, [*await client.conversations.list(hidden=True), *await client.requests.list()])
+
+
+async def changed(client: Client, params: Params, change: Callable[[str], Awaitable[None]]) -> Json:
+    """Change the conversation that a person named, and show it as it is then."""
+    conversation = await conversation_of(client, params)
+    await change(conversation)
+    return conversation_view(await client.conversations.get(conversation), client.account.hex)

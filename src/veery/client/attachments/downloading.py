@@ -10,7 +10,7 @@ from typing import Final
 
 from veery.client.attachments.faults import FileServerMissing
 from veery.client.attachments.local_files import LocalFiles
-from veery.client.attachments.retrying import Retrying
+from veery.client.attachments.retrying import Retrying, keep_trying
 from veery.client.attachments.servers import FileServers
 from veery.client.core import Core
 from veery.client.views import Json
@@ -25,7 +25,6 @@ log: Final = logging.getLogger(__name__)
 ATTACHMENT_EVENT: Final = "attachment"
 EXPIRED: Final = "client.attachment.expired"
 PAUSES_S: Final = (30.0, 1_800.0)  # after the first and the second failure; the third is the last, 09.6
-HOUR_S: Final = 3_600.0
 _LOOKED_AT: Final = 100
 _TOGETHER: Final = 3
 _GONE: Final = 404
@@ -43,11 +42,7 @@ class Downloads:
 
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""
-        hub, clock = self._core.hub, self._core.clock
-        while not hub.closed:
-            version = hub.version
-            moment = await self.run_due()
-            await self._core.wait_until(clock.monotonic() + HOUR_S if moment is None else moment, hub.changed(version))
+        await keep_trying(self._core, self.run_due)
 
     async def run_due(self) -> float | None:
         """Try every file that is wanted; gives the moment (monotonic) of the next attempt, None if none waits."""

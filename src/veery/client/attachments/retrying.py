@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from veery.client.core import Core
 from veery.runtime.clock import Clock
+
+_IDLE_S: Final = 3_600.0  # between two looks when nothing changes and nothing has failed
 
 
 @dataclass(slots=True)
@@ -41,3 +45,15 @@ class Retrying:
     def next(self, ids: Iterable[int]) -> float | None:
         """The moment (monotonic, seconds) at which one of those is due that have failed; None if none has."""
         return min((self._failed[id_].due for id_ in ids if id_ in self._failed), default=None)
+
+
+async def keep_trying(core: Core, run_due: Callable[[], Awaitable[float | None]]) -> None:
+    """Do what is due at every change of the store and when something that failed is due again, until closed.
+
+    run_due: gives the moment (monotonic, seconds) of the next attempt, None if nothing waits for one.
+    """
+    hub, clock = core.hub, core.clock
+    while not hub.closed:
+        version = hub.version
+        moment = await run_due()
+        await core.wait_until(clock.monotonic() + _IDLE_S if moment is None else moment, hub.changed(version))

@@ -16,7 +16,7 @@ from typing import Final
 from veery.client import fates
 from veery.client.attachments.faults import FileServerMissing
 from veery.client.attachments.local_files import FileDamaged, LocalFiles
-from veery.client.attachments.retrying import Retrying
+from veery.client.attachments.retrying import Retrying, keep_trying
 from veery.client.attachments.servers import FileServers
 from veery.client.contents import outgoing
 from veery.client.core import Core
@@ -33,7 +33,6 @@ from veery.store.tables import Tables
 log: Final = logging.getLogger(__name__)
 
 PAUSES_S: Final = (2.0, 10.0, 60.0, 300.0)  # after an attempt that failed; the last one again and again
-HOUR_S: Final = 3_600.0
 _LOOKED_AT: Final = 100
 
 
@@ -48,11 +47,7 @@ class Uploads:
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        hub, clock = self._core.hub, self._core.clock
-        while not hub.closed:
-            version = hub.version
-            moment = await self.run_due()
-            await self._core.wait_until(clock.monotonic() + HOUR_S if moment is None else moment, hub.changed(version))
+        await keep_trying(self._core, self.run_due)
 
     async def run_due(self) -> float | None:
         """Try every file whose time it is; gives the moment (monotonic) of the next attempt, None if none waits."""
