@@ -11,10 +11,14 @@ from typing import Final
 
 from veery.runtime.sqlite import Migration
 from veery.store.schema import VERSION_1
+from veery.store.schema_changes import VERSION_9
 from veery.store.schema_devices import VERSION_2
 from veery.store.schema_files import VERSION_6
+from veery.store.schema_group_pictures import VERSION_10
 from veery.store.schema_groups import VERSION_4
 from veery.store.schema_levels import VERSION_7
+from veery.store.schema_moving import VERSION_11
+from veery.store.schema_previews import VERSION_8
 from veery.store.schema_storage import VERSION_5
 from veery.store.schema_sync import VERSION_3
 
@@ -26,4 +30,8 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     (5, VERSION_5),
     (6, VERSION_6),
     (7, VERSION_7),
+    (8, VERSION_8),
+    (9, VERSION_9),
+    (10, VERSION_10),
+    (11, VERSION_11),
 )
