@@ -29,7 +29,7 @@ def test_a_message_waits(home: Home, own: str) -> None:
     assert copy["role"] == "recipient"
     shown = home.veery("messages", STRANGER[:8], "--json").record
     assert shown["state"] in ("queued", "sealed")
-    assert home.veery("outbox").out.splitlines()[0] == "MESSAGE  WHAT     STATE   TRIES  NEXT  LAST ERROR"
+    assert home.veery("outbox").out.splitlines()[0] == "MESSAGE  TO           WHAT     STATE   TRIES  NEXT  LAST ERROR"
     assert home.veery("outbox", "drop", "1").err == "Message #1 is given up and removed here.\n"
     empty = home.veery("outbox")
     assert (empty.out, empty.err) == ("", "Nothing waits: every message is stored.\n")
@@ -56,7 +56,7 @@ def test_note_to_self_and_quotes_are_kept(home: Home, own: str) -> None:
     assert home.veery("send", own, "this", "--no-wait", "--quote", "1").code == 0
     listed = home.veery("conversations")
     assert listed.out.splitlines()[1].startswith("Note to self ")
-    assert "    > answers 05" in home.veery("messages", own).out
+    assert "    > answers you, " in home.veery("messages", own).out
     missing = home.veery("send", own, "x", "--quote", "99", "--json")
     assert missing.error["kind"] == "client.not_found.message"
 

@@ -11,6 +11,8 @@ from veery.cli.shown import (
     body_lines,
     conversation_row,
     event_lines,
+    is_own,
+    kind_words,
     message_lines,
     name_of,
     outbox_row,
@@ -21,6 +23,7 @@ from veery.cli.shown import (
     titles,
 )
 from veery.cli.text import read_duration
+from veery.secret import shorten
 
 ALICE, BOB = "05" + "a1" * 32, "05" + "b2" * 32
 NOW = 1_764_000_000_000
@@ -139,17 +142,19 @@ def test_outbox_rows() -> None:
     copy = {
         "copy": 9,
         "message": 4,
+        "destination": ALICE,
         "role": "recipient",
         "state": "sealed",
         "attempts": 3,
         "next_attempt_at": NOW + 90_000,
         "last_error": "network",
     }
-    assert outbox_row(copy, NOW) == ("#4", "message", "sealed", "3", "in 1 min", "network")
+    assert outbox_row(copy, NAMES, NOW) == ("#4", "Alice (05a1a1…)", "message", "sealed", "3", "in 1 min", "network")
     control = {**copy, "message": None, "role": "control", "next_attempt_at": NOW - 1, "last_error": None}
-    assert outbox_row(control, NOW) == ("n9", "notice", "sealed", "3", "now", "")
+    assert outbox_row(control, {}, NOW) == ("n9", shorten(ALICE), "notice", "sealed", "3", "now", "")
     failed = {**control, "state": "failed", "next_attempt_at": None, "last_error": "network.store"}
-    assert outbox_row(failed, NOW) == ("n9", "notice", "failed", "3", "", "network.store")
+    assert outbox_row({**failed, "role": "sync"}, {}, NOW)[1] == "own devices"
+    assert outbox_row(failed, {}, NOW) == ("n9", shorten(ALICE), "notice", "failed", "3", "", "network.store")
 
 
 def test_levels_and_what_is_shown_beside_them() -> None:
@@ -162,6 +167,7 @@ def test_levels_and_what_is_shown_beside_them() -> None:
     held = {
         "copy": 9,
         "message": 4,
+        "destination": ALICE,
         "role": "recipient",
         "state": "waiting for keys",
         "waiting_since": NOW,
@@ -169,7 +175,7 @@ def test_levels_and_what_is_shown_beside_them() -> None:
         "next_attempt_at": NOW + 90_000,
         "last_error": None,
     }
-    assert outbox_row(held, NOW)[2] == "waiting for keys since 2025-11-24 16:00"
+    assert outbox_row(held, NAMES, NOW)[3] == "waiting for keys since 2025-11-24 16:00"
 
 
 def test_what_rides_on_a_message() -> None:
@@ -203,6 +209,35 @@ def test_quotes_reactions_and_notices() -> None:
     ]
     assert body_lines(message(text="", kind="missed_call")) == ["    [missed call]"]
     assert body_lines(message(text="", kind="of_tomorrow")) == ["    [of tomorrow]"]
+
+
+def test_who_is_you() -> None:
+    quote = {"sender": BOB, "sent_at": NOW, "own": True, "text": "me"}
+    assert quote_lines(quote, NAMES)[0] == "    > answers you, 2025-11-24 16:00"
+    reaction = {"event": "reaction", "id": 7, "sender": BOB, "emoji": "👍", "action": "react"}
+    assert event_lines(reaction, NAMES, BOB) == ["you put 👍 on message #7"]
+    assert [is_own(reaction, BOB), is_own(reaction, ALICE)] == [True, False]
+    assert is_own({"event": "deleted", "by": BOB}, BOB)
+    assert not is_own({"event": "deleted", "by": None}, BOB)
+    assert is_own({"event": "message", "direction": "out"}, BOB)
+
+
+def test_what_comes_shows_what_it_answers() -> None:
+    event = message(event="message", quote={"sender": BOB, "sent_at": NOW, "own": True, "text": "me"})
+    assert event_lines(event, NAMES)[1:] == ["    > answers you, 2025-11-24 16:00", "    > me", "    hello"]
+
+
+def test_a_level_that_fell_is_a_line_of_the_conversation() -> None:
+    notice = message(kind="level", text="Protection has dropped from v2 to v1", sender=BOB)
+    assert message_lines(notice, NAMES) == [
+        "#7 2025-11-24 16:00 [v1]",
+        "    [Protection has dropped from v2 to v1]",
+    ]
+    assert [kind_words("group_update"), kind_words("text"), kind_words("of_tomorrow")] == [
+        "group notice",
+        "text",
+        "of tomorrow",
+    ]
 
 
 def test_events_of_changes() -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.conversations.engines import Device, exchange, make_device, store_of
 from tests.conversations.memory_swarm import MemorySwarm
 from veery.client.contents import control, outgoing
+from veery.client.levels.notices import LEVEL_NOTICE
 from veery.client.timestamps import next_timestamp
 from veery.protocol.account import AccountId
 from veery.protocol.content import (
@@ -60,7 +61,7 @@ class Pair:
     async def sees(self) -> list[dict[str, Any]]:
         """What the other side shows, oldest first."""
         shown = await self.other.client.conversations.shown(self.one.id, 100)
-        return list(reversed(shown))
+        return [each for each in reversed(shown) if each["kind"] != LEVEL_NOTICE]
 
     async def last(self) -> dict[str, Any]:
         return (await self.sees())[-1]

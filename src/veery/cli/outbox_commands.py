@@ -8,10 +8,12 @@ from typing import Final
 
 from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
-from veery.cli.questions import answer
-from veery.cli.shown import NOTICE_MARK, OUTBOX_HEAD, Json, outbox_row
+from veery.cli.questions import answer, answers
+from veery.cli.quick import Questions
+from veery.cli.shown import NOTICE_MARK, OUTBOX_HEAD, Json, outbox_row, titles
 from veery.cli.text import now_ms, state_words
 
+_NAMES: Final[Questions] = (("conversations", {"hidden": True}), ("requests", {}))
 _FOR_KEYS: Final = ("client.keys.waiting", "client.keys.required")
 _CHOICES: Final = """\
 What waits for keys goes out when new keys of the recipient are seen: keep waiting, or send it with long-term keys this
@@ -21,13 +23,13 @@ _NAMED: Final = re.compile(rf"(#|{NOTICE_MARK})?(\d{{1,18}})")
 
 def outbox(options: Namespace, console: Console) -> int:
     """List what waits."""
-    waiting = answer(options, console, "outbox")
+    waiting, known, asking = answers(options, console, [("outbox", {}), *_NAMES])
     if console.as_json:
         for copy in waiting:
             console.record(copy)
     elif waiting:
-        now = now_ms()
-        console.table(OUTBOX_HEAD, [outbox_row(copy, now) for copy in waiting])
+        now, names = now_ms(), titles([*known, *asking])
+        console.table(OUTBOX_HEAD, [outbox_row(copy, names, now) for copy in waiting])
         if any(copy["reason"] in _FOR_KEYS for copy in waiting):
             console.talk(_CHOICES)
     else:

@@ -4,9 +4,10 @@ engine that is opened for them."""
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, Final
 
+from veery.app.once import ONCE
 from veery.cli.console import Console
 from veery.cli.profiles import existing_profile
 from veery.cli.quick import Questions, ask
@@ -14,33 +15,6 @@ from veery.cli.quick import Questions, ask
 READING: Final = frozenset(
     {"account", "conversations", "requests", "messages", "search", "storage", "trim_rules", "settings"}
 )  # what `local` can answer
-
-NOT_TWICE: Final = frozenset(
-    {
-        "send",
-        "attachment_save",
-        "picture_save",
-        "set_picture",
-        "drop",
-        "delete",
-        "forget",
-        "disappear",
-        "screenshot",
-        "group_create",
-        "group_invite",
-        "group_accept",
-        "group_decline",
-        "group_promote",
-        "group_resend",
-        "group_remove",
-        "group_leave",
-        "group_destroy",
-        "device_link",
-        "device_approve",
-        "device_remove",
-        "device_leave",
-    }
-)  # what must not be done again when an engine ends meanwhile
 
 
 def answer(options: Namespace, console: Console, method: str, **params: Any) -> Any:
@@ -52,8 +26,10 @@ def answer(options: Namespace, console: Console, method: str, **params: Any) -> 
 def answers(options: Namespace, console: Console, questions: Questions) -> list[Any]:
     """What the engine answers to each question, in turn. What can be read without an engine is."""
     directory = existing_profile(options)
-    if options.proxy is None and not {method for method, _ in questions} & NOT_TWICE:
-        found = ask(directory, questions)
+    once = bool({method for method, _ in questions} & ONCE)
+    if options.proxy is None and not (once and len(questions) > 1):
+        with console.progress("Telling the network") if once else nullcontext():
+            found = ask(directory, questions)
         if found is not None:
             return found
     if {method for method, _ in questions} <= READING:

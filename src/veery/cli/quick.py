@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
-from veery.app.wire import LINE_MAX, SessionLost, error_from, read, socket_address, write
+from veery.app.once import ONCE
+from veery.app.wire import LINE_MAX, SessionClosing, SessionLost, error_from, read, socket_address, write
 
 Questions: TypeAlias = "Sequence[tuple[str, Mapping[str, Any]]]"  # method and parameters
 SOCKET_NAME: Final = "control.sock"  # as `veery.client.profile` names it, whose import is dear
@@ -82,7 +83,8 @@ def engine_runs(directory: Path) -> bool:
 def ask(directory: Path, questions: Questions) -> list[Any] | None:
     """The engine's answers, in turn; None when none runs, or it ends meanwhile. Raises what the engine raised.
 
-    Questions must be such that may be asked again.
+    None says that all may be asked again. A question that must not be asked twice is to be the only one; when nobody
+    knows whether it was done, SessionLost says so.
     """
     connection = connect(directory)
     if connection is None:
@@ -90,5 +92,10 @@ def ask(directory: Path, questions: Questions) -> list[Any] | None:
     try:
         with connection:
             return [connection.call(method, **params) for method, params in questions]
-    except SessionLost:
+    except SessionClosing:
         return None
+    except SessionLost as error:
+        if not {method for method, _ in questions} & ONCE:
+            return None
+        error.remedy = "Look whether it was done before you do it again"
+        raise

@@ -27,4 +27,5 @@ def add(commands: Commands, summary: str) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     how.add_argument("--wait", type=float, metavar="SECONDS", help="end at the first message, or after that time")
-    parser.add_argument("--own", action="store_true", help="print own messages too, also those of other devices")
+    own = "print own messages, reactions and deletions too, also those of other devices"
+    parser.add_argument("--own", action="store_true", help=own)

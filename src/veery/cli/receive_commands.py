@@ -17,7 +17,7 @@ from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
 from veery.cli.engine import opener
 from veery.cli.running import run_coroutine
-from veery.cli.shown import Json, event_lines, titles
+from veery.cli.shown import Json, event_lines, is_own, titles
 
 CONSUMER: Final = "cli"
 _PAGE: Final = 100
@@ -31,12 +31,13 @@ def receive(options: Namespace, console: Console) -> int:
 
 
 class _Receiver:
-    """One run of the command. own: whether own messages are printed; cursor: the last event that was printed."""
+    """One run of the command. with_own: whether own messages are printed; cursor: the last event that was printed."""
 
     def __init__(self, options: Namespace, console: Console) -> None:
         self._options = options
         self._console = console
-        self._own = bool(options.own)
+        self._with_own = bool(options.own)
+        self._own = ""  # Account ID
         self._cursor = 0
         self._printed = False
         self._names: dict[str, str] = {}
@@ -66,7 +67,7 @@ class _Receiver:
                 with self._console.progress("Waiting for a message"):
                     await self._until_message(first_only=True)
         except TimeoutError:
-            if not self._console.as_json:
+            if not self._console.as_json and not self._printed:
                 self._console.talk(f"No message came within {seconds:g} s.")
             return Exit.NONE_CAME
         return Exit.DONE
@@ -80,6 +81,7 @@ class _Receiver:
 
     async def _begin(self, session: Session) -> None:
         self._cursor = int((await session.call("acknowledged", name=CONSUMER))["seq"])
+        self._own = str((await session.call("account"))["account_id"])
 
     async def _print_kept(self, session: Session, *, first_only: bool) -> bool:
         """Print what the store holds and was not printed yet; tells whether it ended at a message."""
@@ -121,12 +123,12 @@ class _Receiver:
         kind, own = event["event"], event.get("direction") == "out"
         if kind == "conversation" and event.get("title"):
             self._names[str(event["conversation"])] = str(event["title"])
-        if own and not self._own:
+        if not self._with_own and is_own(event, self._own):
             return False
         if self._console.as_json:
             self._console.record(event)
         else:
-            lines = event_lines(event, self._names)
+            lines = event_lines(event, self._names, self._own)
             self._printed = self._printed or bool(lines)
             self._console.lines(lines)
             self._console.flush()

@@ -12,7 +12,7 @@ from veery.secret import shorten
 Json: TypeAlias = Mapping[str, Any]
 CONVERSATION_HEAD: Final = ("NAME", "UNREAD", "LAST", "ACCOUNT ID")
 REQUEST_HEAD: Final = ("NAME", "MESSAGES", "LAST", "ACCOUNT ID")
-OUTBOX_HEAD: Final = ("MESSAGE", "WHAT", "STATE", "TRIES", "NEXT", "LAST ERROR")
+OUTBOX_HEAD: Final = ("MESSAGE", "TO", "WHAT", "STATE", "TRIES", "NEXT", "LAST ERROR")
 ROLES: Final = {"recipient": "message", "sync": "copy for own devices", "control": "notice"}
 MARKS: Final = {
     "unconfirmed": "keys not confirmed",
@@ -20,6 +20,7 @@ MARKS: Final = {
     "chosen": "long-term keys, as you chose",
 }
 PATH_HEAD: Final = ("STATE", "AGE", "FAILURES", "HOPS")
+LEVEL: Final = "level"  # kind of a notice that the engine itself has put into a conversation
 NOTICE_MARK: Final = "n"  # before the number of a copy that no message shows
 _ME: Final = "you"
 _INDENT: Final = "    "
@@ -31,13 +32,21 @@ _KINDS: Final = {
     "missed_call": "missed call",
     "request_accepted": "accepted your request",
 }
+_SORTS: Final = {  # what takes space, beside texts and files
+    "group_update": "group notice",
+    "timer": "notice of disappearing",
+    "level": "notice of protection",
+    "screenshot": "notice of a screenshot",
+    "media_saved": "notice of saving",
+    "request_accepted": "notice of acceptance",
+}
 
 
 def message_lines(message: Json, names: Mapping[str, str]) -> list[str]:
     """A stored message: one line of facts, then what was written. names: conversation or sender to title."""
     own = message["direction"] == "out"
-    who = _ME if own else sender_of(message, names)
-    facts = [f"#{message['id']}", clock_time(int(message["sent_at"])), who]
+    who = [] if message.get("kind") == LEVEL else [_ME if own else sender_of(message, names)]
+    facts = [f"#{message['id']}", clock_time(int(message["sent_at"])), *who]
     if own:
         facts.append(f"({state_words(message)})")
     facts += level_words(message)
@@ -58,7 +67,8 @@ def message_lines(message: Json, names: Mapping[str, str]) -> list[str]:
 
 def quote_lines(quote: Json, names: Mapping[str, str]) -> list[str]:
     """Whom and what a message answers to."""
-    lines = [f"{_INDENT}> answers {name_of(str(quote['sender']), names)}, {clock_time(int(quote['sent_at']))}"]
+    who = _ME if quote.get("own") else name_of(str(quote["sender"]), names)
+    lines = [f"{_INDENT}> answers {who}, {clock_time(int(quote['sent_at']))}"]
     text = one_line(str(quote.get("text") or ""))
     said = text if len(text) <= _QUOTED_MAX else f"{text[:_QUOTED_MAX]}…"
     return [*lines, f"{_INDENT}> {said or '[original message not found]'}"]
@@ -92,6 +102,8 @@ def body_lines(message: Json) -> list[str]:
     """The text and the attachments of a message, indented."""
     kind = str(message.get("kind") or message.get("notice") or "text")
     text = with_names(str(message.get("text") or ""), message.get("mentions") or ())
+    if kind == LEVEL:
+        return [f"{_INDENT}[{printable(text)}]"]
     lines = [f"{_INDENT}{line}" for line in printable(text, lines=True).split("\n")] if text else []
     lines += [f"{_INDENT}[{attachment_words(each)}]" for each in message.get("attachments") or ()]
     preview, invitation = message.get("preview"), message.get("invitation")
@@ -126,8 +138,19 @@ def attachment_words(attachment: Json) -> str:
     return f"{name}, {size(int(attachment['size']))}" if attachment.get("size") else name
 
 
-def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
-    """An event as it comes; empty for those that tell a person nothing."""
+def kind_words(kind: str) -> str:
+    """What kind of message takes space."""
+    return _SORTS.get(kind) or printable(kind).replace("_", " ")
+
+
+def is_own(event: Json, own: str) -> bool:
+    """Whether an event tells of what the own account has written or done. own: its Account ID."""
+    by = {"reaction": "sender", "deleted": "by"}.get(str(event["event"]))
+    return event.get("direction") == "out" or (by is not None and event.get(by) == own)
+
+
+def event_lines(event: Json, names: Mapping[str, str], own: str = "") -> list[str]:
+    """An event as it comes; empty for those that tell a person nothing. own: the own Account ID."""
     kind = event["event"]
     if kind in ("message", "notice"):
         who = _ME if event["direction"] == "out" else sender_of(event, names)
@@ -138,12 +161,14 @@ def event_lines(event: Json, names: Mapping[str, str]) -> list[str]:
         place = (f" in {where}" if in_group else "") if incoming else f" to {where}"
         level = "".join(f" {word}" for word in level_words(event)) if event["direction"] == "in" else ""
         head = f"{clock_time(int(event['sent_at']))} {who}{place}{request}{level}"
-        return [head, *body_lines(event)]
+        quote = event.get("quote")
+        return [head, *(quote_lines(quote, names) if quote else ()), *body_lines(event)]
     if kind == "state" and event["state"] == "failed":
         return [f"message #{event['id']} {state_words(event)}"]
     if kind == "reaction":
-        who = name_of(str(event["sender"]), names)
-        verb = "puts" if event["action"] == "react" else "takes"
+        mine = event["sender"] == own
+        who = _ME if mine else name_of(str(event["sender"]), names)
+        verb = ("put" if event["action"] == "react" else "take") + ("" if mine else "s")
         place = "on" if event["action"] == "react" else "from"
         return [f"{who} {verb} {printable(str(event['emoji']))} {place} message #{event['id']}"]
     if kind == "deleted" and event.get("by"):
@@ -205,8 +230,9 @@ def titles(conversations: Sequence[Json]) -> dict[str, str]:
     return {str(each["id"]): str(each["title"]) for each in conversations if each.get("name") or each.get("nickname")}
 
 
-def outbox_row(copy: Json, now: int) -> tuple[str, ...]:
+def outbox_row(copy: Json, names: Mapping[str, str], now: int) -> tuple[str, ...]:
     """One row of the outbox."""
+    to = "own devices" if copy["role"] == "sync" else name_of(str(copy["destination"]), names)
     number = f"{NOTICE_MARK}{copy['copy']}" if copy["message"] is None else f"#{copy['message']}"
     due = copy["next_attempt_at"]
     wait = "" if due is None else "now" if due <= now else f"in {duration((due - now) / 1_000)}"
@@ -214,7 +240,7 @@ def outbox_row(copy: Json, now: int) -> tuple[str, ...]:
     state, since = str(copy["state"]), copy.get("waiting_since")
     if since is not None:
         state = f"{state} since {clock_time(int(since))}"
-    return number, what, state, str(copy["attempts"]), wait, str(copy["last_error"] or "")
+    return number, to, what, state, str(copy["attempts"]), wait, str(copy["last_error"] or "")
 
 
 def path_row(path: Json) -> tuple[str, ...]:

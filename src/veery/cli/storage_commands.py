@@ -10,7 +10,7 @@ from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
 from veery.cli.questions import answer, answers
 from veery.cli.quick import Questions
-from veery.cli.shown import Json, name_of, titles
+from veery.cli.shown import Json, kind_words, name_of, titles
 from veery.cli.text import clock_time, count, size
 
 SHARE_HEAD: Final = ("CONVERSATION", "KIND", "AGE", "COUNT", "SIZE", "WOULD FREE")
@@ -123,7 +123,7 @@ def _share_row(share: Json, names: Mapping[str, str]) -> tuple[str, ...]:
     freed = int(share["would_free_bytes"])
     return (
         name_of(str(share["conversation"]), names),
-        str(share["kind"]),
+        kind_words(str(share["kind"])),
         _AGES[str(share["age"])],
         str(share["count"]),
         size(int(share["bytes"])),
@@ -137,7 +137,7 @@ def _file_row(file: Json, names: Mapping[str, str]) -> tuple[str, ...]:
         clock_time(int(file["received_at"])),
         size(int(file["bytes"])),
         name_of(str(file["conversation"]), names),
-        str(file["name"] or file["kind"]),
+        str(file["name"] or kind_words(str(file["kind"]))),
     )
 
 

@@ -39,8 +39,7 @@ def apply_receipt(batch: Batch, arrival: Arrival, receipt: ReceiptMessage) -> No
     if not switched_on(batch.tables, Switch.READ_RECEIPTS) or arrival.own:
         return
     for message in batch.tables.reading.receipt(arrival.sender.hex, batch.own, receipt.timestamp):
-        held = batch.tables.messages.get(message)
-        fates.tell_state(batch.tables, message, held.storage_hash if held else None, batch.times.local_ms)
+        fates.tell_state(batch.tables, message, batch.times.local_ms)
 
 
 def apply_typing(batch: Batch, arrival: Arrival, typing: TypingMessage) -> None:

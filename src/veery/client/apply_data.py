@@ -7,7 +7,7 @@ from dataclasses import replace
 from veery.client.approval import Change, tell
 from veery.client.arrivals import Arrival, Batch
 from veery.client.groups.invitations import apply_letter
-from veery.client.keeping import keep
+from veery.client.keeping import keep, open_conversation
 from veery.client.reacting import change_reaction
 from veery.client.timers import TIMER_NOTICE, adopt, show_notice
 from veery.client.views import TEXT
@@ -30,19 +30,28 @@ def apply_data(batch: Batch, arrival: Arrival, data: DataMessage) -> Undecoded |
     elif data.is_timer_update:
         _change_timer(batch, arrival)
     elif data.has_visible_content:
+        open_conversation(batch, arrival)
+        changed = _take_profile(batch, arrival, data.profile, data.profile_key)  # so that who asks is told by name
         keep(batch, arrival, TEXT, cut(data.body or ""), data.attachments)
+        _tell_profile(batch, changed)
+        return None
     apply_profile(batch, arrival, data.profile, data.profile_key)
     return None
 
 
 def apply_profile(batch: Batch, arrival: Arrival, profile: Profile | None, key: bytes | None) -> None:
     """Take over the name and picture of a contact, if newer; never those of the own account (02.7.2)."""
+    _tell_profile(batch, _take_profile(batch, arrival, profile, key))
+
+
+def _take_profile(batch: Batch, arrival: Arrival, profile: Profile | None, key: bytes | None) -> str | None:
+    """Keep a newer name and picture; gives the conversation if there is something to tell."""
     held = None if arrival.own or profile is None else batch.tables.conversations.settings(arrival.sender.hex)
     if held is None:
-        return
+        return None
     change = profile_change(profile, key, known_name=held.name, known_seconds=held.profile_s)
     if change is None:
-        return
+        return None
     changed = replace(
         held,
         name=held.name if change.name is None else change.name,
@@ -51,9 +60,13 @@ def apply_profile(batch: Batch, arrival: Arrival, profile: Profile | None, key: 
         picture_key=None if change.picture_key is None else Secret(change.picture_key),
     )
     batch.tables.conversations.save(changed)
-    if (changed.name, changed.picture_url) != (held.name, held.picture_url):
-        told = batch.tables.conversations.get(changed.id) or changed
-        tell(batch.tables, told, Change.PROFILE, batch.times.local_ms)
+    return None if (changed.name, changed.picture_url) == (held.name, held.picture_url) else changed.id
+
+
+def _tell_profile(batch: Batch, conversation: str | None) -> None:
+    held = None if conversation is None else batch.tables.conversations.get(conversation)
+    if held is not None:
+        tell(batch.tables, held, Change.PROFILE, batch.times.local_ms)
 
 
 def _react(batch: Batch, arrival: Arrival, reaction: Reaction) -> None:

@@ -46,7 +46,7 @@ def queue(tables: Tables, message: NewMessage, copies: tuple[NewCopy, ...], now_
     held = tables.messages.get(queued.message)
     if held is not None:
         tables.events.append(MESSAGE_EVENT, {**message_fields(tables, held, request=False), "notify": False}, now_ms)
-        tables.events.append(STATE_EVENT, state_fields(held, None), now_ms)
+        tables.events.append(STATE_EVENT, state_fields(held), now_ms)
     return queued.message
 
 
@@ -56,7 +56,7 @@ def seal(tables: Tables, copy: Copy, sealed: bytes, sealed_hash: str, level: str
     def change() -> Copy:
         return tables.deliveries.seal(copy.id, sealed, sealed_hash, level, seen_until_ms)
 
-    return _told(tables, copy, change, sealed_hash, now)
+    return _told(tables, copy, change, now)
 
 
 def stored(tables: Tables, copy: Copy, storing: Storing, times: Times) -> None:
@@ -66,13 +66,13 @@ def stored(tables: Tables, copy: Copy, storing: Storing, times: Times) -> None:
         _start_timer(tables, copy, storing, times)
         tables.deliveries.stored(copy.id, storing.stored_on, storing.swarm_size, storing.expiry_ms)
 
-    _told(tables, copy, change, copy.sealed_hash, times.local_ms)
+    _told(tables, copy, change, times.local_ms)
 
 
 def fail(tables: Tables, copy: Copy, reason: str, now_ms: int) -> None:
     """Give a copy up. What no message shows is forgotten once its time is over: nobody waits for it any more."""
     if copy.message is not None:
-        _told(tables, copy, lambda: tables.deliveries.fail(copy.id, reason), copy.sealed_hash, now_ms)
+        _told(tables, copy, lambda: tables.deliveries.fail(copy.id, reason), now_ms)
         return
     if reason == EXPIRED:
         tables.outbox.cancel(copy.id)
@@ -85,7 +85,7 @@ def fail(tables: Tables, copy: Copy, reason: str, now_ms: int) -> None:
 
 def revive(tables: Tables, copy: Copy, now_ms: int) -> None:
     """Try a failed copy again from now on, with the bytes that it has."""
-    _told(tables, copy, lambda: tables.deliveries.revive(copy.id, now_ms), copy.sealed_hash, now_ms)
+    _told(tables, copy, lambda: tables.deliveries.revive(copy.id, now_ms), now_ms)
 
 
 def requeue(tables: Tables, message: int, copies: Sequence[Copy], now_ms: int) -> None:
@@ -100,14 +100,15 @@ def requeue(tables: Tables, message: int, copies: Sequence[Copy], now_ms: int) -
     if held is not None:
         sync = SyncState.WAITING if any(copy.role is CopyRole.SYNC for copy in copies) else held.delivery.sync
         tables.messages.set_delivery(message, Delivery(DeliveryState.QUEUED, sync=sync))
-        tell_state(tables, message, None, now_ms)
+        tables.messages.set_recipient_hash(message, None)
+        tell_state(tables, message, now_ms)
 
 
-def tell_state(tables: Tables, message: int, storage_hash: str | None, now_ms: int) -> None:
+def tell_state(tables: Tables, message: int, now_ms: int) -> None:
     """Write a `state` event of a message as it is now."""
     held = tables.messages.get(message)
     if held is not None:
-        tables.events.append(STATE_EVENT, state_fields(held, storage_hash), now_ms)
+        tables.events.append(STATE_EVENT, state_fields(held), now_ms)
 
 
 def tell_deleted(tables: Tables, message: Message, by: str | None, now_ms: int) -> None:
@@ -121,15 +122,15 @@ def cancel(tables: Tables, message: Message, now_ms: int) -> None:
     delivery = message.delivery
     if delivery.state in (DeliveryState.QUEUED, DeliveryState.SEALED):
         tables.messages.set_delivery(message.id, replace(delivery, state=DeliveryState.FAILED, reason=CANCELLED))
-        tell_state(tables, message.id, None, now_ms)
+        tell_state(tables, message.id, now_ms)
 
 
-def _told(tables: Tables, copy: Copy, change: Callable[[], R], storage_hash: str | None, now_ms: int) -> R:
+def _told(tables: Tables, copy: Copy, change: Callable[[], R], now_ms: int) -> R:
     before = _message(tables, copy)
     result = change()
     after = _message(tables, copy)
     if before is not None and after is not None and _fate(before) != _fate(after):
-        tables.events.append(STATE_EVENT, state_fields(after, storage_hash), now_ms)
+        tables.events.append(STATE_EVENT, state_fields(after), now_ms)
     return result
 
 

@@ -13,7 +13,7 @@ from veery.client.fates import MESSAGE_EVENT
 from veery.client.levels.notices import level_of, note_level
 from veery.client.settings import Strangers, Switch, strangers, switched_on
 from veery.client.views import TEXT, message_fields
-from veery.protocol.content import AttachmentPointer
+from veery.protocol.content import AttachmentPointer, DataMessage
 from veery.secret import Secret
 from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import Delivery, DeliveryState, Message, NewAttachment, NewMessage
@@ -61,7 +61,7 @@ def keep(
         return None
     _tell(batch, arrival, held)
     if not arrival.own and arrival.conversation == arrival.sender.hex:  # groups have one level only
-        note_level(tables, arrival.sender, level_of(held.level), held.id, batch.times.local_ms)
+        note_level(tables, arrival.sender, level_of(held.level), held.id, batch.times)
     return held
 
 
@@ -87,8 +87,16 @@ def is_stranger(conversation: Conversation | None, batch: Batch, arrival: Arriva
     return conversation is None or not conversation.approved
 
 
+def is_visible(arrival: Arrival) -> bool:
+    """Whether the content is one that people see; what groups tell of themselves is not (02.5.2)."""
+    kind = arrival.opened.content.kind
+    return isinstance(kind, DataMessage) and kind.has_visible_content
+
+
 def _effects(batch: Batch, arrival: Arrival, message: Message) -> None:
     if arrival.own:
+        if not is_visible(arrival):
+            return
         read = batch.tables.reading.mark_read(arrival.conversation, arrival.timestamp_ms)
         batch.shorten.extend(start_after_reading(batch.tables, read, batch.times))
     else:

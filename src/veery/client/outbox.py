@@ -8,6 +8,7 @@ from typing import Final
 from veery.client import fates
 from veery.client.core import Core
 from veery.client.faults import no_copy
+from veery.client.levels.key_fetching import KeyFetching
 from veery.store.held_copies import Held
 from veery.store.message_values import AttachmentState
 from veery.store.outbox import Copy, CopyState, NewCopy
@@ -57,8 +58,9 @@ class Uploading:
 class OutboxService:
     """Looks into the outbox. Messages are tried again and dropped by `Sending.retry` and `Sending.drop`."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, keys: KeyFetching) -> None:
         self._core = core
+        self._keys = keys
 
     async def listed(self) -> tuple[WaitingCopy, ...]:
         """The copies that are not stored, the next one first and those that were given up last; at most a thousand."""
@@ -95,14 +97,24 @@ class OutboxService:
         return tuple(each for each in await self.listed() if not each.failed)
 
     async def retry_copy(self, copy: int) -> None:
-        """Try a copy again now that no message shows. Raises NotFound."""
+        """Try a copy again now that no message shows; one that waits for keys has them looked up. Raises NotFound."""
         now_ms = self._core.clock.now_ms()
+        held = await self._core.read(lambda tables: _needed(tables, copy))
+        self._keys.look_anew(held.destination)
         await self._core.write(lambda tables: _retry(tables, copy, now_ms))
         self._core.outbox_changed.set()
 
     async def drop_copy(self, copy: int) -> None:
         """Give up a copy that no message shows. Raises NotFound."""
         await self._core.write(lambda tables: tables.outbox.cancel(_needed(tables, copy).id))
+
+
+def try_now(tables: Tables, copy: Copy, now_ms: int) -> None:
+    """Let a copy be tried now that failed, waits out a pause, or waits for keys."""
+    if tables.held.get(copy.id) is not None:
+        tables.held.wake(copy.destination, now_ms)
+    elif copy.state is CopyState.FAILED or copy.attempts:
+        fates.revive(tables, copy, now_ms)
 
 
 def _needed(tables: Tables, copy: int) -> Copy:
@@ -115,7 +127,7 @@ def _needed(tables: Tables, copy: int) -> Copy:
 def _retry(tables: Tables, copy: int, now_ms: int) -> None:
     held = _needed(tables, copy)
     if now_ms < held.created_ms + held.ttl_ms:
-        fates.revive(tables, held, now_ms)
+        try_now(tables, held, now_ms)
         return
     tables.outbox.finish(held.id)
     new = NewCopy(held.role, held.destination, held.namespace, held.timestamp_ms, held.ttl_ms, held.content)

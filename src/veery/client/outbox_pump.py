@@ -107,7 +107,12 @@ class OutboxPump:
 
     async def _load(self) -> Sequence[Copy]:
         """The open copies: the policy alone says which of them are due, for clocks may have been set back."""
-        return await self._core.read(lambda tables: tables.outbox.due(INTEGER_MAX, COPIES_MAX))
+        waiting = await self._core.read(lambda tables: tables.outbox.due(INTEGER_MAX, COPIES_MAX))
+        for copy in waiting:
+            held = self._held.get(copy.id)
+            if held is not None and held.attempts and not copy.attempts and copy.destination.raw not in self._busy:
+                del self._held[copy.id]  # the user has it tried anew
+        return waiting
 
     def _due(self, waiting: Sequence[Copy]) -> Mapping[bytes, Sequence[Copy]]:
         """What is to be done now, by destination, without those that are being worked on."""

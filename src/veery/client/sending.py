@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from veery.client import fates
 from veery.client.attachments import Attached, AttachmentsService
@@ -25,8 +24,10 @@ from veery.client.faults import (
     no_message,
 )
 from veery.client.groups.standing import GROUP_PREFIX, check_writable
+from veery.client.levels.key_fetching import KeyFetching
 from veery.client.levels.learning import too_weak
 from veery.client.levels.notices import FOR_CONTACT
+from veery.client.outbox import try_now
 from veery.client.previews import Previews
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
@@ -37,8 +38,6 @@ from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import Deleted, DeliveryState, Message
 from veery.store.outbox import CopyState
 from veery.store.tables import Tables
-
-_RECENT: Final = 1_000  # events
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,15 @@ class Sending:
     """Sends messages of one account. sent: called with the conversation of each message that was written."""
 
     def __init__(
-        self, core: Core, sent: Callable[[str], None], previews: Previews, attachments: AttachmentsService
+        self,
+        core: Core,
+        sent: Callable[[str], None],
+        previews: Previews,
+        attachments: AttachmentsService,
+        keys: KeyFetching,
     ) -> None:
         self._core = core
+        self._keys = keys
         self._attachments = attachments
         self._sent = sent
         self.previews = previews
@@ -127,20 +132,17 @@ class Sending:
             raise no_message(message)
         return held
 
-    async def stored_hash(self, message: int) -> str | None:
-        """The hash of the copy that decides a message's state: the recipient's, in note to self the own one.
-
-        It is told by the message's newest `state` event; None when that is not among the last thousand events.
-        """
-        return await self._core.read(lambda tables: _stored_hash(tables, message))
-
     async def retry(self, message: int) -> None:
-        """Send a failed message again, under the same T, so that it cannot double. Raises NotFound.
+        """Try a message again now that failed or waits, under the same T, so that it cannot double. Raises NotFound.
+
+        One that waits for keys has them looked up at once, whatever was answered before.
 
         What was sealed is sent as it is, unless its time to live is over: then it gets a new one, and new bytes. So it
         does when the keys of its recipient were seen only after it was sealed.
         """
         now_ms = self._core.clock.now_ms()
+        for copy in await self._core.read(lambda tables: tables.outbox.of(message)):
+            self._keys.look_anew(copy.destination)
         await self._core.write(lambda tables: _retry(tables, message, now_ms))
         self._core.outbox_changed.set()
 
@@ -208,14 +210,8 @@ def _retry(tables: Tables, message: int, now_ms: int) -> None:
     if any(now_ms >= copy.created_ms + copy.ttl_ms or too_weak(tables, copy) for copy in failed):
         fates.requeue(tables, message, copies, now_ms)
         return
-    for copy in failed:
-        fates.revive(tables, copy, now_ms)
-
-
-def _stored_hash(tables: Tables, message: int) -> str | None:
-    recent = tables.events.after(max(0, tables.events.last() - _RECENT), _RECENT)
-    told = (each.payload for each in reversed(recent.events) if each.kind == fates.STATE_EVENT)
-    return next((fields["hash"] for fields in told if fields["id"] == message), None)
+    for copy in copies:
+        try_now(tables, copy, now_ms)
 
 
 def _drop(tables: Tables, message: int, now_ms: int) -> None:

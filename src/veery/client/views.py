@@ -23,7 +23,10 @@ _GROUP: Final = f"{PREFIX_GROUP:02x}"
 
 
 def message_fields(tables: Tables, message: Message, *, request: bool, kind: Kind | None = None) -> Json:
-    """What an event tells of a message. hash: of the copy in the own swarm; expires: ms, or null.
+    """What an event tells of a message. expires: ms, or null.
+
+    hash: of the copy in the recipient's swarm, the same for both sides; null for an own message until it is sealed, and
+    when another device has written it. own_hash: of the copy in the own swarm.
 
     kind: what its content holds, for those who have decoded it already.
     """
@@ -36,7 +39,8 @@ def message_fields(tables: Tables, message: Message, *, request: bool, kind: Kin
         "text": message.body,
         "sent_at": message.timestamp_ms,
         "received_at": message.received_ms,
-        "hash": message.storage_hash,
+        "hash": hash_of(message),
+        "own_hash": message.storage_hash,
         "protocol": protocol_of(message),
         "attachments": [attachment_fields(each) for each in tables.attachments.of(message.id)],
         "expires": message.expiration.expires_ms,
@@ -52,13 +56,20 @@ def message_fields(tables: Tables, message: Message, *, request: bool, kind: Kin
 
 
 def _listed_name(tables: Tables, message: Message) -> str | None:
-    """What a group calls the sender; None elsewhere, and for members without a name."""
+    """What a group calls the sender, elsewhere the name that a contact has chosen; None if there is none."""
     if not message.conversation.startswith(_GROUP):
-        return None
+        held = None if message.outgoing else tables.conversations.settings(message.conversation)
+        return None if held is None else held.name or None
     return tables.groups.member_name(message.conversation, message.author) or None
 
 
-def state_fields(message: Message, storage_hash: str | None) -> Json:
+def hash_of(message: Message) -> str | None:
+    """The hash of the copy in the recipient's swarm: of what came, that is the own one."""
+    alone = message.conversation == message.author.hex or message.conversation.startswith(_GROUP)  # one copy for all
+    return message.storage_hash if alone or not message.outgoing else message.recipient_hash
+
+
+def state_fields(message: Message) -> Json:
     """What an event tells of the fate of an own message. hash: of the copy that decides its state."""
     delivery = message.delivery
     return {
@@ -69,7 +80,7 @@ def state_fields(message: Message, storage_hash: str | None) -> Json:
         "stored_on": delivery.stored_on,
         "swarm_size": delivery.swarm_size,
         "protocol": protocol_of(message),
-        "hash": storage_hash,
+        "hash": hash_of(message),
     }
 
 
@@ -162,6 +173,7 @@ def _quote(tables: Tables, quote: Quote, conversation: str) -> Json:
     shown = found is not None and found.deleted is Deleted.NO
     return {
         "sender": quote.author,
+        "own": quote.author == tables.accounts.get().account_id.hex,
         "sent_at": quote.id,
         "id": None if found is None else found.id,
         "text": found.body if found is not None and shown else None,

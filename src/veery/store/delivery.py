@@ -80,6 +80,7 @@ class Deliveries:
                 self._messages.set_storage(message.id, copy.sealed_hash, message.server_expiry_ms)
         if message is not None and self._drives(copy, message):
             self._messages.set_level(message.id, copy.level or level)
+            self._messages.set_recipient_hash(message.id, copy.sealed_hash)
             if message.delivery.state is DeliveryState.QUEUED:
                 self._set(message, replace(message.delivery, state=DeliveryState.SEALED))
         return copy

@@ -150,7 +150,11 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """A message in the store. id: local number, never used again. Its identity among people is (author, T), 02.6."""
+    """A message in the store. id: local number, never used again. Its identity among people is (author, T), 02.6.
+
+    storage_hash: of the copy in the own swarm; recipient_hash: of an own message's copy in the recipient's swarm, None
+    until it is sealed, and when another device has written it.
+    """
 
     id: int
     conversation: str = field(repr=False)
@@ -169,6 +173,7 @@ class Message:
     read: bool
     deleted: Deleted
     expiration: Expiration
+    recipient_hash: str | None = None
 
     @property
     def position(self) -> Position:

@@ -29,7 +29,7 @@ from veery.store.sql import INTEGER_MAX, Connection, Row, account, clamp, one
 SELECT: Final = (
     "SELECT m.id, c.id, author, timestamp_ms, outgoing, m.kind, body, content, received_ms, storage_hash,"
     " server_expiry_ms, state, reason, stored_on, swarm_size, sync, level, late, read, deleted, m.expiration_type,"
-    " m.expiration_timer_s, expiration_start_ms, expires_ms"
+    " m.expiration_timer_s, expiration_start_ms, expires_ms, recipient_hash"
     " FROM messages AS m JOIN conversations AS c ON c.key = m.conversation"
 )
 _BETWEEN: Final = SELECT + " WHERE c.id = ? AND (timestamp_ms, m.id) > (?, ?) AND (timestamp_ms, m.id) < (?, ?)"
@@ -140,6 +140,10 @@ class Messages:
             "UPDATE messages SET storage_hash = ?, server_expiry_ms = ? WHERE id = ?", (storage_hash, expiry, id_)
         )
 
+    def set_recipient_hash(self, id_: int, storage_hash: str | None) -> None:
+        """Note the hash of the copy that decides the state of an own message."""
+        self._db.execute("UPDATE messages SET recipient_hash = ? WHERE id = ?", (storage_hash, id_))
+
     def set_content(self, id_: int, content: bytes) -> None:
         """Replace the kept Content of a message."""
         self._db.execute("UPDATE messages SET content = ? WHERE id = ?", (content, id_))
@@ -186,7 +190,8 @@ class Messages:
 def message_of(row: Row) -> Message:
     """The message of a row of `SELECT`."""
     (id_, conversation, author, timestamp, outgoing, kind, body, content, received, storage_hash, expiry, *rest) = row
-    (state, reason, stored_on, swarm_size, sync, level, late, read, deleted, type_, timer, start, expires) = rest
+    (state, reason, stored_on, swarm_size, sync, level, late, read, deleted, *rest) = rest
+    type_, timer, start, expires, recipient_hash = rest
     return Message(
         id=id_,
         conversation=conversation,
@@ -205,6 +210,7 @@ def message_of(row: Row) -> Message:
         read=bool(read),
         deleted=Deleted(deleted),
         expiration=Expiration(type_, timer, start, expires),
+        recipient_hash=recipient_hash,
     )
 
 

@@ -16,6 +16,7 @@ from veery.store.schema_devices import VERSION_2
 from veery.store.schema_files import VERSION_6
 from veery.store.schema_group_pictures import VERSION_10
 from veery.store.schema_groups import VERSION_4
+from veery.store.schema_hashes import VERSION_12
 from veery.store.schema_levels import VERSION_7
 from veery.store.schema_moving import VERSION_11
 from veery.store.schema_previews import VERSION_8
@@ -34,4 +35,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     (9, VERSION_9),
     (10, VERSION_10),
     (11, VERSION_11),
+    (12, VERSION_12),
 )

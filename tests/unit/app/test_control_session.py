@@ -18,6 +18,7 @@ from tests.conversations.memory_swarm import Fate, MemoryRoad, MemorySwarm
 from veery.app import caller, control, wire
 from veery.app.connection import Connection
 from veery.app.methods import METHODS, REPEATABLE, STREAMS, NoSuchMethod
+from veery.app.once import ONCE
 from veery.app.session import OwnSession, RemoteSession, Session, SessionClosing, SessionLost, open_session
 from veery.client.client import Client
 from veery.client.profile import SOCKET_NAME, Profile, create
@@ -400,6 +401,8 @@ async def test_a_fault_of_a_method_is_told_and_logged(home: Home, caplog: pytest
 
 async def test_only_what_doubles_is_not_repeatable() -> None:
     once = {*METHODS, *STREAMS} - REPEATABLE
+    assert once == ONCE  # so no name is there that no method has
+    assert {each for each in METHODS if each.startswith("group_")} - once == {"group_show"}
     for_messages = {each for each in once if not each.startswith(("group_", "device_"))}
     files = {"attachment_save", "picture_save", "set_picture"}
     assert for_messages == {"send", "send_anyway", "drop", "delete", "forget", "disappear", "screenshot", *files}

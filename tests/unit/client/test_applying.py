@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.conversations.engines import Device, account_of, exchange
 from tests.unit.client.mail import deliver, kinds
+from veery.client.arrivals import Arrival
 from veery.client.expiring import Expiring
+from veery.client.keeping import is_visible
 from veery.client.settings import Switch
 from veery.client.views import message_view
 from veery.protocol.constants import DAY_MS, SECOND_MS
@@ -19,11 +22,13 @@ from veery.protocol.content import (
     AttachmentPointer,
     CallMessage,
     CallType,
+    Content,
     DataExtraction,
     DataExtractionType,
     DataMessage,
     ExpirationType,
     GroupInvite,
+    GroupMemberLeft,
     GroupUpdateMessage,
     Kind,
     MessageRequestResponse,
@@ -71,6 +76,7 @@ async def test_the_message_event_has_exactly_these_fields(bob: Device) -> None:
         "sent_at": 1_699_999_999_000,
         "received_at": bob.clock.now_ms(),
         "hash": name,
+        "own_hash": name,
         "protocol": "v1",
         "attachments": [],
         "expires": None,
@@ -85,6 +91,24 @@ async def test_the_message_event_has_exactly_these_fields(bob: Device) -> None:
         "notify": False,
         "seq": 1,
     }
+
+
+async def test_a_request_is_told_with_the_name_that_came_with_it(bob: Device) -> None:
+    await deliver(CAROL, bob, DataMessage(body="hello", profile=Profile(display_name="Carol")))
+    assert await kinds(bob) == ["message", "conversation"]
+    assert (await event_of(bob, "message"))["sender_name"] == "Carol"
+    told = await event_of(bob, "conversation")
+    assert (told["conversation"], told["title"], told["request"], told["unread"]) == (CAROL_ID, "Carol", True, 1)
+
+
+def test_what_groups_tell_of_themselves_is_not_read_by_being_written() -> None:
+    def seen(kind: Kind) -> bool:
+        opened = SimpleNamespace(content=Content(kind))
+        return is_visible(cast("Arrival", SimpleNamespace(opened=opened)))
+
+    left = DataMessage(group_update_message=GroupUpdateMessage(GroupMemberLeft()))
+    assert [seen(DataMessage(body="hello")), seen(DataMessage(flags=2)), seen(left)] == [True, True, False]
+    assert not seen(DataExtraction(DataExtractionType.SCREENSHOT))
 
 
 async def test_a_stranger_waits_in_the_requests_until_accepted(bob: Device) -> None:
@@ -163,7 +187,7 @@ async def test_a_quote_is_kept(bob: Device) -> None:
     await deliver(CAROL, bob, DataMessage(body="yes", quote=Quote(id=5, author=bob.id)))
     (message,) = await bob.messages(CAROL_ID)
     view = await bob.read(lambda tables: message_view(tables, message))
-    assert view["quote"] == {"sender": bob.id, "sent_at": 5, "id": None, "text": None}
+    assert view["quote"] == {"sender": bob.id, "own": True, "sent_at": 5, "id": None, "text": None}
 
 
 async def test_reactions_come_and_go(bob: Device) -> None:

@@ -189,6 +189,7 @@ async def test_replies_show_what_they_answer_as_it_stands_here(alice: Device, bo
     view = await alice.client.conversations.view(answer.id)
     assert view["quote"] == {
         "sender": alice.id,
+        "own": True,
         "sent_at": (await held(alice, sent)).timestamp_ms,
         "id": sent,
         "text": "hello",
@@ -196,5 +197,6 @@ async def test_replies_show_what_they_answer_as_it_stands_here(alice: Device, bo
     assert view["mentions"] == [{"id": alice.id, "title": None, "own": True}]
     there = await bob.client.conversations.view((await bob.messages(alice.id))[-1].id)
     assert there["mentions"] == [{"id": alice.id, "title": "alice", "own": False}]
+    assert not there["quote"]["own"]
     await alice.client.deleting.unsend(sent)
     assert (await alice.client.conversations.view(answer.id))["quote"]["text"] is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conversations.engines import Device, arm, exchange, store_of
-from tests.conversations.memory_swarm import Fate, Killed, MemoryRoad
+from tests.conversations.memory_swarm import Fate, Killed, MemoryRoad, calm
 from tests.unit.client.mail import kinds
 from veery.client.client import Client
 from veery.client.faults import SendFailed
@@ -132,6 +132,24 @@ class Full(Refusing):
     """Members whose databases are full."""
 
     code = 500
+
+
+async def test_a_retry_ends_a_pause_of_the_road(alice: Device, bob: Device) -> None:
+    alice.weather = lambda: Fate.LOST
+    message = await alice.client.sending.send_text(bob.id, "hello")
+    for _ in range(6):
+        due = await alice.client.pump.run_due()
+        assert due is not None
+        alice.clock.move((due - alice.clock.now_ms()) / 1_000)
+    due = await alice.client.pump.run_due()
+    assert due is not None
+    assert due > alice.clock.now_ms()
+    alice.weather = calm
+    await alice.client.pump.run_due()
+    assert (await alice.client.sending.get(message)).delivery.state is DeliveryState.SEALED
+    await alice.client.sending.retry(message)
+    await alice.client.pump.run_due()
+    assert (await alice.client.sending.get(message)).delivery.state is DeliveryState.STORED
 
 
 async def test_only_what_several_members_refuse_for_good_fails(alice: Device, bob: Device) -> None:

@@ -191,9 +191,11 @@ async def test_wait_stored_gives_the_count(alice: Device, bob: Device) -> None:
     await exchange(alice)
     held = await waiting
     assert (held.delivery.stored_on, held.delivery.swarm_size) == (5, 5)
-    stored = await alice.client.sending.stored_hash(message)
-    assert stored in alice.swarm.members[0].hashes(bob.account.account_id.raw)
-    assert await alice.client.sending.stored_hash(message + 1) is None
+    (view,) = await alice.client.conversations.shown(bob.id, 1)
+    assert view["hash"] in alice.swarm.members[0].hashes(bob.account.account_id.raw)
+    assert view["own_hash"] in alice.swarm.members[0].hashes(alice.account.account_id.raw)
+    states = [each for each in await alice.client.events.page() if each["event"] == "state"]
+    assert states[-1]["hash"] == view["hash"]
 
 
 async def test_wait_stored_ends_with_the_engine(alice: Device, bob: Device) -> None:

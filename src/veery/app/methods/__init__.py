@@ -29,6 +29,7 @@ from veery.app.methods import (
     sync,
 )
 from veery.app.methods.parameters import Method, NoSuchMethod, ParametersWrong, Stream, find_conversation
+from veery.app.once import ONCE
 
 __all__ = [
     "CURSOR",
@@ -139,17 +140,10 @@ STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (events.
 
 HELLO: Final = own_account.hello.__name__
 # Not made twice by being made again: a session repeats these when the process that it asked has ended.
-_GROUPS: Final = {each for each in METHODS if each.startswith("group_")} - {"group_show"}
-REPEATABLE: Final = frozenset(
-    {*METHODS, *STREAMS}
-    - {"send", "drop", "send_anyway", "delete", "forget", "disappear", "screenshot"}
-    - _GROUPS
-    - devices.ONCE
-    - files.ONCE
-)
+REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - ONCE)
 # They wait for something outside: a process that ends does not wait for them.
 LASTING: Final = frozenset(
-    {"wait_stored", "fetch", "sync_now", "sync_flush", "path", *devices.LASTING, *files.ONCE, *STREAMS}
+    {"wait_stored", "fetch", "sync_now", "sync_flush", "path", *devices.LASTING, *files.LASTING, *STREAMS}
 )
 # Streams of numbered events, which go on after the last number.
 CURSOR: Final = frozenset({"follow"})

@@ -15,16 +15,25 @@ from veery.errors import NetworkError
 from veery.protocol.constants import GROUP_ID_SIZE
 from veery.protocol.devices import GroupId
 
-ONCE: Final = frozenset({"device_link", "device_approve", "device_remove", "device_leave"})  # not to be done again
 LASTING: Final = frozenset(  # they wait for the network
-    {"devices", "device_link", "device_start", "device_confirm", "device_rename", "device_publish", "device_flush"}
-    | ONCE
+    {
+        "devices",
+        "device_link",
+        "device_start",
+        "device_confirm",
+        "device_approve",
+        "device_remove",
+        "device_rename",
+        "device_publish",
+        "device_leave",
+        "device_flush",
+    }
 )
 TELL_S: Final = 20.0  # a person waits so long for the swarm to be told; the engine goes on by itself
 
 
 async def devices(client: Client, params: Params) -> Json:
-    """Devices, requests, groups and keys. fetch: ask the swarm first if nothing was fetched since the engine began."""
+    """Devices, requests, groups and keys. fetch: ask the swarm first."""
     return (await client.devices.view(fetch=flag_of(params, "fetch"))).fields
 
 

@@ -12,7 +12,7 @@ from veery.client.client import Client
 from veery.runtime.paths import write_new
 
 LIST_MAX: Final = 1_000
-ONCE: Final = frozenset({"attachment_save", "picture_save", "set_picture"})
+LASTING: Final = frozenset({"attachment_save", "picture_save", "set_picture"})  # they wait for the network
 
 
 async def attachments(client: Client, params: Params) -> Json:

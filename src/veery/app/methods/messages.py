@@ -8,7 +8,7 @@ from typing import Final
 from veery.app.methods.files import prepared
 from veery.app.methods.parameters import Json, Params, conversation_of, find_conversation, flag_of, number_of, text_of
 from veery.client.client import Client
-from veery.client.views import conversation_view, protocol_of
+from veery.client.views import conversation_view, hash_of, protocol_of
 from veery.store.message_values import Message, Position
 
 PAGE_MAX: Final = 100  # a page of the largest messages must fit into a line of the socket
@@ -37,7 +37,7 @@ async def sent_fields(client: Client, message: Message) -> Json:
     return {
         "id": message.id,
         "conversation": message.conversation,
-        "hash": await client.sending.stored_hash(message.id),
+        "hash": hash_of(message),
         "state": delivery.state.value,
         "stored_on": delivery.stored_on,
         "swarm_size": delivery.swarm_size,

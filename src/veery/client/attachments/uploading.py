@@ -99,7 +99,7 @@ class Uploads:
             if held is not None:
                 failed = replace(held.delivery, state=DeliveryState.FAILED, reason=error.kind)
                 tables.messages.set_delivery(held.id, failed)
-                fates.tell_state(tables, held.id, None, now_ms)
+                fates.tell_state(tables, held.id, now_ms)
 
         await self._core.write(work)
 
@@ -125,7 +125,7 @@ def retry_uploads(tables: Tables, message: Message, now_ms: int) -> bool:
         tables.attachments.set_state(each.id, AttachmentState.UPLOADING)
     if failed:
         tables.messages.set_delivery(message.id, Delivery(DeliveryState.QUEUED, sync=message.delivery.sync))
-        fates.tell_state(tables, message.id, None, now_ms)
+        fates.tell_state(tables, message.id, now_ms)
     return bool(failed)
 
 

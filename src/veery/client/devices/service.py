@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -29,6 +30,7 @@ from veery.store.tables import Tables
 
 log: Final = logging.getLogger(__name__)
 
+ASK_S: Final = 5.0  # so long whoever looks waits for what has come since the last poll
 ID_MIN: Final = 4  # hex characters that may stand for a device
 _RETRY_MS: Final = (2_000, 10_000, 60_000, 300_000)  # after failures of the network
 
@@ -121,12 +123,17 @@ class DevicesService:
     # -- what is known -----------------------------------------------------------------------------------------
 
     async def view(self, *, fetch: bool = False) -> DevicesView:
-        """Devices, groups and requests as they are now. fetch: ask the swarm first if that was not done yet.
+        """Devices, groups and requests as they are now. fetch: ask the swarm first; for a short while only, if that was
+        done before.
 
-        Raises NetworkError when that was asked for and nobody answers.
+        Raises NetworkError when that was asked for, was never done, and nobody answers.
         """
         if fetch and not (await self._keeper.state()).fetched:
             await self.sync()
+        elif fetch:
+            with suppress(NetworkError, TimeoutError):
+                async with asyncio.timeout(ASK_S):
+                    await self._receiving.fetch()
         state = await self._keeper.state()
         publishing = await self._core.read(lambda tables: tables.devices.publishing())
         return await asyncio.to_thread(DevicesView.of, state, publishing, self._core.road.now_ms())

@@ -164,6 +164,6 @@ def _keeping(copy: Copy, sent: _Sent, times: Times) -> Callable[[Tables], None]:
         if sent.resend is not None:
             tables.unconfirmed.add(copy, sent.resend, times.network_ms)
         if copy.role is CopyRole.RECIPIENT:
-            note_level(tables, contact, sent.level, copy.message, times.local_ms)
+            note_level(tables, contact, sent.level, copy.message, times)
 
     return keep

@@ -59,6 +59,7 @@ class KeyFetching:
         self._failures: dict[bytes, int] = {}
         self._wanted: dict[bytes, AccountId] = {}
         self._asked = asyncio.Event()
+        self._anew: set[bytes] = set()  # whose keys the user wants looked up, whatever was answered before
         self._slots = asyncio.Semaphore(PREFETCHES_MAX)
 
     def want(self, account: AccountId) -> None:
@@ -66,6 +67,11 @@ class KeyFetching:
         if account.prefix == PREFIX_USER and account != self._core.own:
             self._wanted[account.raw] = account
             self._asked.set()
+
+    def look_anew(self, account: AccountId) -> None:
+        """Have the next send to a contact ask for keys, although an answer of the last hour would hold (06.10)."""
+        if account.prefix == PREFIX_USER and account != self._core.own:
+            self._anew.add(account.raw)
 
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""
@@ -96,6 +102,8 @@ class KeyFetching:
 
     async def _must_fetch(self, account: AccountId) -> bool:
         """Whether a send waits for a fetch. One that need not wait has it made in the background."""
+        if account.raw in self._anew:
+            return True
         known = await self._known(account)
         plan = known.keys.cache.send(self._core.road.now_ms())
         if plan.step is SendStep.FETCH_THEN_DECIDE:
@@ -123,6 +131,7 @@ class KeyFetching:
             self._failures[account.raw] = failures
             raise KeysUnknown("no member of the recipient's swarm tells whether they publish keys")
         self._failures.pop(account.raw, None)
+        self._anew.discard(account.raw)
 
     # -- one fetch ---------------------------------------------------------------------------------------------
 
@@ -138,6 +147,8 @@ class KeyFetching:
             raise asking.fault
         times = core.times()
         await core.write(lambda tables: learn_fetched(tables, account, result, times))
+        if result.end is not FetchEnd.FAILED:
+            self._anew.discard(account.raw)
         core.outbox_changed.set()
         return result
 

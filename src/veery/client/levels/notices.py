@@ -1,8 +1,8 @@
 """What the user is told about protection: one notice when a conversation falls, and warnings (06.18.4 R4, 14.1).
 
-A `level` event tells that the level of a conversation has dropped. A `security` event carries a warning; each is told
-once for the message that it is about, else once until what it speaks of has changed. An `unreadable` event tells of a
-message that waits for a key of this device.
+A `level` event tells that the level of a conversation has dropped, and a notice in the conversation keeps it. A
+`security` event carries a warning; each is told once for the message that it is about, else once until what it speaks
+of has changed. An `unreadable` event tells of a message that waits for a key of this device.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from enum import Enum
 from typing import Final
 
 from veery.client import fates
+from veery.client.core import Times
+from veery.client.timestamps import next_timestamp
 from veery.policy.level import Level, after_message
 from veery.protocol.account import AccountId
 from veery.store.inbox import FetchedItem
+from veery.store.message_values import NewMessage
 from veery.store.outbox import Copy, CopyRole
 from veery.store.tables import Tables
 
 LEVEL_EVENT: Final = "level"
 SECURITY_EVENT: Final = "security"
 UNREADABLE_EVENT: Final = "unreadable"
+LEVEL_NOTICE: Final = "level"  # kind of a message that this device puts into a conversation whose level has dropped
 WAITING: Final = "client.keys.waiting"  # why a message is held: the contact's keys are too old, and no newer are there
 OWN_KEYS: Final = "client.keys.own"  # why a copy for own devices is held: this device has no key of the account
 REQUIRED: Final = "client.keys.required"  # why a copy is held: the user demands v2, and no keys were ever seen
@@ -107,24 +111,46 @@ def hold(tables: Tables, copy: Copy, reason: str, now_ms: int, next_ms: int) -> 
         warning = Warn.WAITING if reason == WAITING and seen else Warn.REQUIRED
         warn(tables, copy.destination, warning, now_ms, copy.message)
     if copy.role is CopyRole.RECIPIENT:
-        fates.tell_state(tables, copy.message, None, now_ms)
+        fates.tell_state(tables, copy.message, now_ms)
 
 
-def note_level(tables: Tables, contact: AccountId, level: Level, message: int | None, now_ms: int) -> None:
-    """Note the level of a message that was sent or received, and tell when the conversation has fallen."""
+def note_level(tables: Tables, contact: AccountId, level: Level, message: int | None, times: Times) -> None:
+    """Note the level of a message that was sent or received; tell and show it when the conversation has fallen."""
     known = tables.contact_keys.get(contact)
     shown, dropped = after_message(known.shown, level)
     if shown is not known.shown:
         tables.contact_keys.save(contact, replace(known, shown=shown))
     if dropped and known.shown is not None:
+        text = _fallen(known.shown, level)
         fields = {
             "conversation": contact.hex,
             "id": message,
+            "notice": _show(tables, contact, level, text, times),
             "protocol": level.label,
             "before": known.shown.label,
-            "text": _fallen(known.shown, level),
+            "text": text,
         }
-        tables.events.append(LEVEL_EVENT, fields, now_ms)
+        tables.events.append(LEVEL_EVENT, fields, times.local_ms)
+
+
+def _show(tables: Tables, contact: AccountId, level: Level, text: str, times: Times) -> int | None:
+    """Put a notice into the conversation, from nobody; gives its id. It is of this device alone, and counts as read."""
+    if tables.conversations.settings(contact.hex) is None:
+        return None
+    own = tables.accounts.get().account_id
+    notice = NewMessage(
+        conversation=contact.hex,
+        author=own,
+        timestamp_ms=next_timestamp(tables, own, times.network_ms),
+        outgoing=False,
+        kind=LEVEL_NOTICE,
+        body=text,
+        content=b"",
+        received_ms=times.local_ms,
+        level=level.label,
+        read=True,
+    )
+    return tables.messages.insert(notice)
 
 
 def _fallen(before: Level, level: Level) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conversations.engines import NETWORK, Device, make_device
-from tests.conversations.memory_swarm import MemorySwarm
+from tests.conversations.memory_swarm import Fate, MemorySwarm
 from tests.conversations.own_devices import ask, link, stored, sync, told, view
 from veery.client.profile import Profile
 from veery.errors import NotFound
@@ -125,6 +125,20 @@ async def test_who_leaves_is_gone_from_the_list_and_keys_rotate(laptop: Device, 
     assert shown["keys"]["active"] != before
     assert (await told(laptop))[-1] == "left"
     assert (await view(phone))["membership"] == "groups_visible"
+
+
+async def test_whoever_looks_sees_a_request_that_has_just_come(laptop: Device, phone: Device) -> None:
+    await sync(laptop)
+    await ask(phone)
+    assert (await laptop.client.devices.view()).fields["requests"] == []
+    (prompt,) = (await laptop.client.devices.view(fetch=True)).fields["requests"]
+    assert prompt["emoji"]
+
+
+async def test_whoever_looks_is_answered_though_the_swarm_keeps_silent(laptop: Device) -> None:
+    await sync(laptop)
+    laptop.weather = lambda: Fate.LOST
+    assert (await laptop.client.devices.view(fetch=True)).fields["membership"] == "in_group"
 
 
 async def test_an_ignored_request_is_not_shown_again(laptop: Device, phone: Device) -> None:

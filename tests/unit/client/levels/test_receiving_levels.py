@@ -10,6 +10,7 @@ import pytest
 from tests.conversations.engines import Device, store_of
 from tests.unit.client.levels.peer import DAY, HOUR, Peer, equip, send
 from tests.unit.protocol.devices.people import account
+from veery.client.levels.notices import LEVEL_NOTICE
 from veery.client.opening import NO_KEY, UNKNOWN_VERSION
 from veery.policy.record_exchange import Echo
 from veery.protocol.content import DataMessage
@@ -24,7 +25,7 @@ def peer(alice: Device) -> Peer:
 
 
 async def levels(device: Device, other: str) -> list[tuple[str, str]]:
-    return [(message.level, message.body) for message in await device.messages(other)]
+    return [(message.level, message.body) for message in await device.messages(other) if message.kind != LEVEL_NOTICE]
 
 
 async def told(device: Device, kind: str, name: str) -> list[str]:
@@ -51,6 +52,15 @@ async def test_every_version_is_read_and_carries_its_level(alice: Device, peer: 
     await peer.write("sixth", own.public)
     await peer.write("seventh", None)
     assert await told(alice, "level", "protocol") == ["v2-fallback", "v1", "v1"]
+    notices = [each for each in await alice.messages(peer.id) if each.kind == LEVEL_NOTICE]
+    assert [(each.id, each.body) for each in notices] == [
+        (event["notice"], event["text"]) for event in await alice.events() if event["event"] == "level"
+    ]
+    assert all(each.read and not each.outgoing for each in notices)
+    assert (await alice.client.conversations.get(peer.id)).unread == 7
+    await alice.restart()
+    shown = await alice.client.conversations.shown(peer.id, 20)
+    assert [each["protocol"] for each in shown if each["kind"] == LEVEL_NOTICE] == ["v1", "v1", "v2-fallback"]
 
 
 async def test_a_message_for_a_key_that_is_not_there_is_kept_and_read_when_it_is(alice: Device, peer: Peer) -> None:

@@ -169,6 +169,29 @@ async def test_what_waits_goes_out_when_keys_are_seen(alice: Device, peer: Peer)
     assert await told(alice, "level", "protocol") == []
 
 
+async def test_a_retry_looks_for_keys_at_once(alice: Device, peer: Peer) -> None:
+    number = await held_message(alice, peer)
+    peer.rotate()
+    await pump(alice)
+    assert peer.texts() == [("v2", "seen")]  # the answer of the last hour holds
+    await alice.client.sending.retry(number)
+    await pump(alice)
+    assert peer.texts() == [("v2", "seen"), ("v2", "held")]
+    assert await shown(alice, number) == ("v2", None, None)
+
+
+async def test_a_retry_that_finds_no_keys_asks_once_and_goes_on_waiting(alice: Device, peer: Peer) -> None:
+    number = await held_message(alice, peer)
+    before = questions(alice)
+    await alice.client.sending.retry(number)
+    await pump(alice)
+    asked = questions(alice)
+    assert asked > before
+    assert (await shown(alice, number))[2] == WAITING
+    await send(alice, peer.id, "another")
+    assert questions(alice) == asked
+
+
 async def test_a_record_in_a_message_wakes_what_waits_at_once(alice: Device, peer: Peer) -> None:
     await held_message(alice, peer)
     peer.keys.insert(0, account_pair(90))
