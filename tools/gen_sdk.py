@@ -24,6 +24,7 @@ from veery.client.conversations import Conversations
 from veery.client.deleting import Deleting
 from veery.client.devices.service import DevicesService
 from veery.client.doctor import Doctor
+from veery.client.event_kinds import EVENT_KINDS
 from veery.client.events import Consumer, Events, EventStream
 from veery.client.groups.changing import Changing
 from veery.client.groups.making import Making
@@ -178,6 +179,25 @@ def section(service: Service) -> list[str]:
     return lines
 
 
+def event_lines() -> list[str]:
+    """Every kind of event, with its fields."""
+    lines = ["## Events", ""]
+    lines += [
+        "Besides what is listed, each has its kind in `event`; all but the last ones have their number in `seq`.",
+        "",
+    ]
+    common = EVENT_KINDS["message"].fields
+    for kind in EVENT_KINDS.values():
+        lines += [f"### {kind.name}", kind.about + ("" if kind.durable else " Of the moment: it has no number."), ""]
+        own = dict(kind.fields)
+        if kind.name != "message" and common.items() <= own.items():
+            own = {name: what for name, what in own.items() if name not in common}
+            lines += ["It has all fields of `message`, and:", ""]
+        lines += ["| field | |", "| --- | --- |", *(f"| `{name}` | {what} |" for name, what in own.items())]
+        lines += [*(f"| `{name}` (not always) | {what} |" for name, what in kind.optional.items()), ""]
+    return lines
+
+
 def client_lines() -> list[str]:
     """`veery` itself."""
     lines = ["## Names of the package", ""]
@@ -222,6 +242,7 @@ def error_lines() -> list[str]:
 def page() -> str:
     """The whole page."""
     lines = client_lines()
+    lines += event_lines()
     lines += ["## Services of a client", ""]
     for service in SERVICES:
         lines += section(service)

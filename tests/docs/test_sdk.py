@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import veery
+from veery.client.event_kinds import EVENT_KINDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +33,29 @@ gen_sdk = tool()
 
 def test_the_reference_is_what_the_docstrings_say() -> None:
     assert gen_sdk.PAGE.read_text() == gen_sdk.page(), "run: python tools/gen_sdk.py"
+
+
+def test_every_kind_of_event_is_in_it_with_its_fields() -> None:
+    page = gen_sdk.PAGE.read_text()
+    _, _, events = page.partition("## Events\n")
+    for kind in EVENT_KINDS.values():
+        _, _, rest = events.partition(f"### {kind.name}\n")
+        entry, _, _ = rest.partition("\n##")
+        shown = {} if kind.name == "notice" else kind.fields  # shown once, for `message`
+        for name in (*shown, *kind.optional):
+            assert f"| `{name}`" in entry, (kind.name, name)
+    assert "It has all fields of `message`" in events
+
+
+def test_it_is_made_without_a_warning() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import gen_sdk; gen_sdk.page()"],
+        cwd=ROOT / "tools",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_every_public_attribute_of_a_client_is_in_it_or_the_engines_own() -> None:
