@@ -3,6 +3,8 @@
 An event is written in the transaction of the change that it tells of, so that neither exists without the other.
 Consumers read from their own cursor as often as they like; `acknowledge` only says what `trim` may remove. A consumer
 that has acknowledged nothing yet still holds everything back once it is known (`acknowledge(name, 0, …)`).
+
+The events of a message that is deleted become events of the kind `gone` in the same transaction (`schema_events`).
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from veery.errors import StoreError
 from veery.store.sql import Connection, clamp, one
+
+GONE: Final = "gone"  # kind of what stands in place of the events of a deleted message
 
 
 class EventNotJson(StoreError):

@@ -13,6 +13,7 @@ from veery.runtime.sqlite import Migration
 from veery.store.schema import VERSION_1
 from veery.store.schema_changes import VERSION_9
 from veery.store.schema_devices import VERSION_2
+from veery.store.schema_events import VERSION_13
 from veery.store.schema_files import VERSION_6
 from veery.store.schema_group_pictures import VERSION_10
 from veery.store.schema_groups import VERSION_4
@@ -36,4 +37,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     (10, VERSION_10),
     (11, VERSION_11),
     (12, VERSION_12),
+    (13, VERSION_13),
 )

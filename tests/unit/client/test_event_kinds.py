@@ -16,7 +16,6 @@ from veery.client.event_kinds import EVENT_KINDS
 from veery.client.levels.notices import Warn
 from veery.store.events import GONE
 from veery.store.message_values import AttachmentState, DeliveryState
-from veery.store.schema_events import VERSION_12
 
 CLIENT = Path(veery.__file__).parent / "client"
 CONSTANT = re.compile(r'^(\w+_EVENT)(?:: Final)? = "(\w+)"', re.MULTILINE)

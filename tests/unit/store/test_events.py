@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.store.samples import NOW
-from veery.store.events import EventNotJson
+from tests.unit.store.samples import ALICE, NOW, received, with_conversation
+from veery.store.events import GONE, EventNotJson
+from veery.store.message_values import Deleted
 from veery.store.tables import Tables
 
 
@@ -98,3 +99,50 @@ def test_numbers_are_not_used_again_after_trimming(tables: Tables) -> None:
     fill(tables, 3)
     tables.events.trim(NOW + 100)
     assert tables.events.append("next", {}, NOW) == 4
+
+
+def of_message(tables: Tables, body: str, **more: object) -> int:
+    with_conversation(tables, ALICE)
+    number = tables.messages.count(ALICE.hex)
+    id_ = tables.messages.insert(received(NOW + number, body))
+    assert id_ is not None
+    tables.events.append("message", {"id": id_, "text": body, **more}, NOW)
+    return id_
+
+
+@pytest.mark.parametrize("way", ["deleted", "unsent", "cleared", "conversation"])
+def test_the_log_forgets_what_is_deleted_in_whatever_way(tables: Tables, way: str) -> None:
+    id_ = of_message(tables, "very private")
+    tables.events.append("reaction", {"id": id_, "emoji": "very private"}, NOW)
+    tables.events.append("state", {"id": id_, "state": "stored"}, NOW)
+    if way == "deleted":
+        tables.messages.delete([id_])
+    elif way == "unsent":
+        tables.messages.replace_by_placeholder(id_, Deleted.EVERYWHERE)
+    elif way == "cleared":
+        tables.messages.clear(ALICE.hex)
+    else:
+        tables.conversations.delete(ALICE.hex)
+    found = [(event.seq, event.kind, event.payload) for event in tables.events.after(0, 10).events]
+    assert found == [
+        (1, GONE, {"id": id_}),
+        (2, GONE, {"id": id_}),
+        (3, "state", {"id": id_, "state": "stored"}),
+    ]
+
+
+def test_an_answer_loses_what_it_quotes_and_keeps_the_rest(tables: Tables) -> None:
+    first = of_message(tables, "very private")
+    quote = {"sender": ALICE.hex, "sent_at": NOW, "id": first, "text": "very private"}
+    second = of_message(tables, "yes", quote=quote)
+    tables.messages.delete([first])
+    (answer,) = tables.events.after(1, 10).events
+    assert answer.payload == {"id": second, "text": "yes", "quote": {"sender": ALICE.hex, "sent_at": NOW}}
+    assert answer.kind == "message"
+
+
+def test_read_messages_and_new_states_leave_their_events_alone(tables: Tables) -> None:
+    id_ = of_message(tables, "stays")
+    tables.reading.mark_read(ALICE.hex, NOW * 2)
+    tables.messages.set_level(id_, "v2")
+    assert [event.payload["text"] for event in tables.events.after(0, 10).events] == ["stays"]

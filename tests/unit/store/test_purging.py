@@ -38,6 +38,10 @@ def fill(tables: Tables, rng: random.Random, count: int = 2_000) -> list[int]:
     for id_ in found[::3]:
         assert id_ is not None
         tables.reactions.add(id_, "Needle", ALICE, NOW)
+        tables.events.append("reaction", {"id": id_, "emoji": "Needle"}, NOW)
+    for id_, quoted in zip(found, [None, *found], strict=False):
+        quote = None if quoted is None else {"id": quoted, "text": "Needle", "sent_at": NOW}
+        tables.events.append("message", {"id": id_, "text": f"Needle{id_}", "quote": quote}, NOW)
     tables.messages.insert(received(1, "what stays"))
     return [id_ for id_ in found if id_ is not None]
 
