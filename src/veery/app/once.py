@@ -28,6 +28,8 @@ ONCE: Final = frozenset(
         "group_remove",
         "group_rename",
         "group_describe",
+        "group_picture",
+        "group_picture_save",
         "group_clear",
         "group_leave",
         "group_destroy",

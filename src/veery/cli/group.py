@@ -41,6 +41,10 @@ _RENAME: Final = """\
 Give the group another name, for everybody. A line in the conversation tells who did it."""
 _DESCRIBE: Final = """\
 Give the group another description, for everybody; an empty one removes it."""
+_PICTURE: Final = """\
+Show all members another picture of the group: JPEG, PNG, WebP or GIF. It is cut to a square of at most 600 pixels,
+loses its metadata, and lies encrypted on the file server of the network, where admins keep it alive. --save writes the
+picture that the group shows to a new file; every member can do that."""
 _CLEAR: Final = """\
 Delete all messages of the group up to now, for everybody."""
 _LEAVE: Final = """\
@@ -90,6 +94,12 @@ def add(commands: Commands, summary: str) -> None:
         _verb(verbs, "describe", "change the description", _DESCRIBE, "veery group describe Walkers 'On Sundays'")
     )
     describe.add_argument("description", metavar="TEXT", help="the new description")
+    picture = _with_group(
+        _verb(verbs, "picture", "change the picture", _PICTURE, "veery group picture Walkers hills.jpg")
+    )
+    picture.add_argument("file", metavar="FILE", nargs="?", help="the new picture")
+    picture.add_argument("--remove", action="store_true", help="show none any more")
+    picture.add_argument("--save", metavar="FILE", help="write the picture of the group to a new file")
 
 
 def _verb(verbs: Commands, name: str, what: str, about: str, example: str) -> Parser:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any, Final
 
-from veery.cli.command import Exit
+from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
 from veery.cli.questions import answer
 from veery.cli.shown import Json
-from veery.cli.text import clock_time, count, duration, one_line
+from veery.cli.text import clock_time, count, duration, one_line, size
 
 _LIST_HEAD: Final = ("NAME", "STATE", "MEMBERS", "UNREAD", "ID")
 _MEMBER_HEAD: Final = ("NAME", "STATE", "ACCOUNT ID")
@@ -105,6 +106,36 @@ def describe_group(options: Namespace, console: Console) -> int:
     return _shown(console, answer(options, console, "group_describe", **params))
 
 
+def picture_group(options: Namespace, console: Console) -> int:
+    """Change, remove or save the picture."""
+    given = [options.file is not None, options.remove, options.save is not None]
+    if sum(given) != 1:
+        raise UsageWrong("`veery group picture` takes a file, --remove or --save FILE", remedy="Give one of them")
+    if options.save is not None:
+        with console.progress("Fetching the picture"):
+            saved = answer(options, console, "group_picture_save", group=options.group, to=_absolute(options.save))
+        if console.as_json:
+            console.record(saved)
+        else:
+            console.line(str(saved["path"]))
+        return Exit.DONE
+    with console.progress("Removing the picture" if options.remove else "Uploading the picture"):
+        path = None if options.remove else _absolute(options.file)
+        shown = answer(options, console, "group_picture", group=options.group, path=path)
+    if console.as_json:
+        console.record(shown)
+        return Exit.DONE
+    made = shown["set"]
+    if made is None:
+        console.talk("The group shows no picture any more.")
+    else:
+        sides = f"{made['width']} by {made['height']} pixels, {size(int(made['size']))}"
+        console.talk(f"The group shows the new picture ({sides}).")
+    for line in _remarks(shown):
+        console.talk(line)
+    return Exit.DONE
+
+
 def clear_group(options: Namespace, console: Console) -> int:
     """Delete all messages for everybody."""
     return _shown(console, answer(options, console, "group_clear", group=options.group))
@@ -118,6 +149,10 @@ def leave_group(options: Namespace, console: Console) -> int:
 def destroy_group(options: Namespace, console: Console) -> int:
     """End a group."""
     return _over(options, console, "group_destroy", "The group is deleted for everybody.")
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _members(options: Namespace, console: Console, method: str, **params: Any) -> int:

@@ -94,7 +94,7 @@ class Client:
         self._device = DeviceKeeper(core)
         self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened, self._settled)
         self.rereading = Rereading(core, expiring)
-        self.groups = Groups(core, expiring, self.rereading, self._keys)
+        self.groups = Groups(core, expiring, self.rereading, self._keys, self.pictures.files)
         self.documents.on_groups.append(adopt)
         self.devices = DevicesService(core, self._device, self.receiving, self.rereading, mailbox)
         self.conversations = Conversations(core, expiring)
@@ -160,6 +160,8 @@ class Client:
         self._background.start(
             "own picture", Periodic(self._core.clock, RENEW_S, self.pictures.renew, first_s=30.0).run
         )
+        pictures = Periodic(self._core.clock, RENEW_S, self.groups.pictures.renew, first_s=60.0)
+        self._background.start("pictures of groups", pictures.run)
         self._background.start("uploads", self.attachments.uploads.run)
         self._background.start("downloads", self.attachments.downloads.run)
         self._background.start("polling", self.receiving.run)

@@ -112,6 +112,8 @@ METHODS: Final[Mapping[str, Method]] = {
         groups.group_remove,
         groups.group_rename,
         groups.group_describe,
+        groups.group_picture,
+        groups.group_picture_save,
         groups.group_clear,
         groups.group_leave,
         groups.group_destroy,
@@ -143,7 +145,17 @@ HELLO: Final = own_account.hello.__name__
 REPEATABLE: Final = frozenset({*METHODS, *STREAMS} - ONCE)
 # They wait for something outside: a process that ends does not wait for them.
 LASTING: Final = frozenset(
-    {"wait_stored", "fetch", "sync_now", "sync_flush", "path", *devices.LASTING, *files.LASTING, *STREAMS}
+    {
+        "wait_stored",
+        "fetch",
+        "sync_now",
+        "sync_flush",
+        "path",
+        *devices.LASTING,
+        *files.LASTING,
+        *groups.LASTING,
+        *STREAMS,
+    }
 )
 # Streams of numbered events, which go on after the last number.
 CURSOR: Final = frozenset({"follow"})

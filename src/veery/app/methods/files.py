@@ -8,6 +8,7 @@ from typing import Final
 
 from veery.app.methods.parameters import Json, ParametersWrong, Params, conversation_of, flag_of, number_of, text_of
 from veery.client.attachments import Attached, prepare
+from veery.client.attachments.images import Picture
 from veery.client.client import Client
 from veery.runtime.paths import write_new
 
@@ -24,7 +25,7 @@ async def attachments(client: Client, params: Params) -> Json:
 async def attachment_save(client: Client, params: Params) -> Json:
     """Write an attachment to a file or into a directory, fetched if it is not here."""
     number = number_of(params, "id")
-    saved = await client.attachments.save(number, _path(text_of(params, "to")))
+    saved = await client.attachments.save(number, absolute_path(text_of(params, "to")))
     return {"id": number, "path": str(saved)}
 
 
@@ -33,16 +34,15 @@ async def set_picture(client: Client, params: Params) -> Json:
     if params.get("path") is None:
         await client.pictures.remove_own()
         return {"picture": None}
-    picture = await client.pictures.set_own(_path(text_of(params, "path")))
-    shown = {"content_type": picture.content_type, "width": picture.width, "height": picture.height}
-    return {"picture": {**shown, "size": len(picture.data)}}
+    picture = await client.pictures.set_own(absolute_path(text_of(params, "path")))
+    return {"picture": picture_view(picture)}
 
 
 async def picture_save(client: Client, params: Params) -> Json:
     """Write the picture of a contact, or the own one, to a new file."""
     own = params.get("conversation") is None
     data = await client.pictures.own() if own else await client.pictures.of(await conversation_of(client, params))
-    path = _path(text_of(params, "to"))
+    path = absolute_path(text_of(params, "to"))
     await asyncio.to_thread(write_new, path, data)
     return {"path": str(path), "size": len(data)}
 
@@ -53,10 +53,17 @@ async def prepared(params: Params) -> list[Attached]:
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise ParametersWrong("`files` must be a list of paths")
     voice, keep_name = flag_of(params, "voice"), flag_of(params, "keep_names")
-    return [await asyncio.to_thread(prepare, _path(each), voice=voice, keep_name=keep_name) for each in given]
+    return [await asyncio.to_thread(prepare, absolute_path(each), voice=voice, keep_name=keep_name) for each in given]
 
 
-def _path(text: str) -> Path:
+def picture_view(picture: Picture) -> Json:
+    """What is told of a picture that others are to see."""
+    shown = {"content_type": picture.content_type, "width": picture.width, "height": picture.height}
+    return {**shown, "size": len(picture.data)}
+
+
+def absolute_path(text: str) -> Path:
+    """A path of a parameter. Raises ParametersWrong."""
     path = Path(text)
     if not path.is_absolute():
         raise ParametersWrong("paths must be absolute: the engine may run in another directory")

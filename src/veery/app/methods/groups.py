@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
+from veery.app.methods.files import absolute_path, picture_view
 from veery.app.methods.parameters import Json, ParametersWrong, Params, find_conversation, flag_of, text_of
 from veery.client.client import Client
 from veery.protocol.account import AccountId
 from veery.protocol.constants import GROUP_MEMBERS_MAX, PREFIX_GROUP
+from veery.runtime.paths import write_new
 
+LASTING: Final = frozenset({"group_picture", "group_picture_save"})  # they wait for the network
 _GROUP: Final = f"{PREFIX_GROUP:02x}"
 
 
@@ -84,6 +88,24 @@ async def group_describe(client: Client, params: Params) -> Json:
     group = await _group(client, params)
     await client.groups.describe(group, text_of(params, "description"))
     return await client.groups.show(group)
+
+
+async def group_picture(client: Client, params: Params) -> Json:
+    """Show all members a picture, or none without a path."""
+    group = await _group(client, params)
+    if params.get("path") is None:
+        await client.groups.remove_picture(group)
+        return {**await client.groups.show(group), "set": None}
+    picture = await client.groups.set_picture(group, absolute_path(text_of(params, "path")))
+    return {**await client.groups.show(group), "set": picture_view(picture)}
+
+
+async def group_picture_save(client: Client, params: Params) -> Json:
+    """Write the picture of a group to a new file."""
+    group, path = await _group(client, params), absolute_path(text_of(params, "to"))
+    data = await client.groups.picture(group)
+    await asyncio.to_thread(write_new, path, data)
+    return {"id": group.hex, "path": str(path), "size": len(data)}
 
 
 async def group_clear(client: Client, params: Params) -> Json:

@@ -22,6 +22,7 @@ from veery.client.groups.pending import InfoNotice, MemberNotice, Pending
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import check_open, erase_known
 from veery.client.groups.writing import group_copy, update_content
+from veery.client.picture_files import UploadedPicture
 from veery.client.timers import TIMER_MAX_S, TIMER_MIN_S
 from veery.client.timestamps import next_timestamp
 from veery.protocol.account import AccountId
@@ -32,7 +33,6 @@ from veery.protocol.content import InfoChangeType, MemberChangeType
 from veery.protocol.groups import control, info
 from veery.protocol.groups import members as group_members
 from veery.protocol.groups.members import Removal
-from veery.secret import Secret
 from veery.store.outbox import CopyRole
 from veery.store.tables import Tables
 
@@ -55,10 +55,18 @@ class Changing:
         about = checked_description(description)
         await self._change_info(group, lambda data: info.with_description(data, about), None)
 
-    async def set_picture(self, group: Id, url: str | None, key: Secret | None) -> None:
-        """Set the picture to a file that was uploaded, under its random key; None removes it. Raises as `rename`."""
-        picture = Picture(url, key) if url and key is not None else None
-        await self._change_info(group, lambda data: info.with_picture(data, picture), InfoNotice(InfoChangeType.AVATAR))
+    async def show_picture(self, room: GroupRoom, uploaded: UploadedPicture | None, *, told: bool) -> None:
+        """Show a picture that was uploaded; None shows none. told: whether a line tells of it. Raises as `rename`."""
+
+        def keep(tables: Tables) -> None:
+            if uploaded is None:
+                tables.pictures.remove(room.id)
+            else:
+                tables.pictures.keep(room.id, uploaded.kept)
+
+        picture = None if uploaded is None else Picture(uploaded.url.text, uploaded.key)
+        notice = InfoNotice(InfoChangeType.AVATAR) if told else None
+        await self._change_info(room.id, lambda data: info.with_picture(data, picture), notice, keep)
 
     async def set_timer(self, group: Id, timer_s: int) -> None:
         """Let messages disappear so many seconds (10 s to 14 days) after they were sent; 0 lets them stay.
@@ -135,13 +143,20 @@ class Changing:
             pass  # everybody deletes them here anyway
         await core.write(lambda tables: erase_known(tables, room.id, "destroyed", core.times()))
 
-    async def _change_info(self, group: Id, edit: Callable[[Data], Data], notice: InfoNotice | None) -> None:
+    async def _change_info(
+        self,
+        group: Id,
+        edit: Callable[[Data], Data],
+        notice: InfoNotice | None,
+        also: Callable[[Tables], None] = lambda tables: None,
+    ) -> None:
         core, room, times = self._core, self._room_of(id_of(group)), self._core.times()
 
         def work(tables: Tables) -> None:
             room.need_admin(tables)
             if not room.change_info(tables, edit, times):
                 return
+            also(tables)
             if notice is not None:
                 room.add_pending(tables, Pending(notices=(notice,)))
             mirror_info(room, tables, times)

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from veery.client.groups.faults import GroupRefused, no_group, no_member
 from veery.client.groups.room import GroupRoom
-from veery.protocol.account import AccountId
+from veery.protocol.account import AccountId, AccountIdWrong
 from veery.protocol.constants import CONFIG_NAME_MAX, GROUP_DESCRIPTION_MAX, GROUP_MEMBERS_MAX
 from veery.protocol.groups import Member
 from veery.store.message_values import Message
@@ -24,8 +24,17 @@ def id_of(given: Id) -> AccountId:
 
 def people_of(given: Iterable[Id], own: AccountId) -> tuple[AccountId, ...]:
     """Persons by Account ID, each once, without oneself. Raises AccountIdWrong."""
-    found = (each if isinstance(each, AccountId) else AccountId.parse_user(each) for each in given)
-    return tuple(each for each in dict.fromkeys(found) if each != own)
+    found = dict.fromkeys(each if isinstance(each, AccountId) else AccountId.parse_user(each) for each in given)
+    for each in found:
+        if not each.can_exist:
+            said = f"nobody can have the Account ID {each}: some of its characters are wrong"
+            raise AccountIdWrong(said, kind="account.id.key", remedy="Copy it again from whom it belongs to")
+    return tuple(each for each in found if each != own)
+
+
+def with_keys(people: Iterable[AccountId]) -> tuple[AccountId, ...]:
+    """Those of the listed people for whom a token can be made: other clients may have listed IDs that cannot exist."""
+    return tuple(each for each in people if each.can_exist)
 
 
 def checked_name(name: str) -> str:

@@ -39,6 +39,8 @@ def mirror_info(room: GroupRoom, tables: Tables, times: Times) -> None:
     row = replace(row, name=found.name or row.name)
     row = _cleared(tables, row, found)
     tables.groups.save(row)
+    if found.picture is None:
+        tables.pictures.remove(row.id)
     if row.is_open:
         open_conversation(tables, row, times)
         tables.conversations.update(row.id.hex, lambda held: _mirrored(held, row, found))

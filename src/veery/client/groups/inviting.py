@@ -22,6 +22,7 @@ from veery.client.timestamps import next_timestamp
 from veery.errors import NetworkError, Rejected
 from veery.protocol.account import AccountId
 from veery.protocol.content import Content, GroupUpdate
+from veery.protocol.crypto import CryptoFailed
 from veery.protocol.groups import GroupAdminKeys, Member, control, group_auth_data, key_messages
 from veery.protocol.groups import members as group_members
 from veery.protocol.groups.members import Progress
@@ -108,7 +109,7 @@ class Inviting:
         try:
             async with self._slots:
                 await deliver(core, self._sealing, person, await core.write(write))
-        except (NetworkError, Rejected):
+        except (CryptoFailed, NetworkError, Rejected):  # other clients may have listed an ID that cannot exist
             return Progress.FAILED
         return Progress.SENT
 

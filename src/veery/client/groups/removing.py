@@ -12,6 +12,7 @@ from typing import Final
 
 from veery.client.core import Core, Times
 from veery.client.deleting import erase as erase_message
+from veery.client.groups.checks import with_keys
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.sealing import seal_content
 from veery.client.groups.sequences import sequence, store
@@ -92,7 +93,7 @@ def _deletion(
 
 async def _tell_and_revoke(core: Core, room: GroupRoom, found: Removals) -> None:
     signer = owner_signer(room.id.raw, found.admin.secret)
-    tokens = [group_token(found.admin.seed, each.key) for each in found.people]
+    tokens = [group_token(found.admin.seed, each.key) for each in with_keys(found.people)]
 
     def build(now_ms: int) -> list[Recursive]:
         requests: list[Recursive] = [store(found.admin, signer, int(Namespace.GROUP_REVOKED), found.notice, now_ms)]

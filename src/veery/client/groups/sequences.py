@@ -17,6 +17,7 @@ from veery.client.config.documents import Answered, Prepared
 from veery.client.config.pushing import judged, plan, requests_of
 from veery.client.core import Core, Times
 from veery.client.groups import pending as pendings
+from veery.client.groups.checks import with_keys
 from veery.client.groups.faults import GroupPushRefused
 from veery.client.groups.pending import Pending
 from veery.client.groups.room import GroupRoom
@@ -127,7 +128,7 @@ async def _store(core: Core, room: GroupRoom, found: GroupPush) -> None:
     signer = owner_signer(room.id.raw, found.admin.secret)
     keys = [*found.pending.supplements, *([] if found.rotation is None else [found.rotation])]
     batches = plan(found.prepared)
-    tokens = [group_token(found.admin.seed, each.key) for each in found.pending.unrevoke]
+    tokens = [group_token(found.admin.seed, each.key) for each in with_keys(found.pending.unrevoke)]
 
     def build(now_ms: int) -> list[Recursive]:
         requests: list[Recursive] = [store(found.admin, signer, _KEYS, each, now_ms) for each in keys]

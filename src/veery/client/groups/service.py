@@ -19,6 +19,7 @@ from veery.client.groups.checks import Id, id_of
 from veery.client.groups.faults import GroupRefused, no_group
 from veery.client.groups.leaving import leave
 from veery.client.groups.making import Making
+from veery.client.groups.pictures import GroupPictures
 from veery.client.groups.polling import GroupPolling
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import check_open, erase, open_conversation, tell
@@ -26,6 +27,7 @@ from veery.client.groups.views import group_view, members_view
 from veery.client.levels.copies import CopySealing
 from veery.client.levels.key_fetching import KeyFetching
 from veery.client.own_swarm import delete_copies
+from veery.client.picture_files import PictureFiles
 from veery.client.receiving import Fetched
 from veery.client.rereading import Rereading
 from veery.client.views import Json
@@ -38,7 +40,9 @@ from veery.store.tables import Tables
 class Groups:
     """The groups of one account. Groups are named by their ids, 66 hex characters with prefix 03."""
 
-    def __init__(self, core: Core, expiring: Expiring, rereading: Rereading, keys: KeyFetching) -> None:
+    def __init__(
+        self, core: Core, expiring: Expiring, rereading: Rereading, keys: KeyFetching, pictures: PictureFiles
+    ) -> None:
         self._core = core
         self._rooms: dict[AccountId, GroupRoom] = {}
         making, changing = Making(core, self.room, CopySealing(core, keys)), Changing(core, self.room)
@@ -48,7 +52,10 @@ class Groups:
         self.promote = making.promote
         self.rename = changing.rename
         self.describe = changing.describe
-        self.set_picture = changing.set_picture
+        self.pictures = GroupPictures(core, self.room, changing, pictures)
+        self.set_picture = self.pictures.set_picture
+        self.remove_picture = self.pictures.remove_picture
+        self.picture = self.pictures.picture
         self.set_timer = changing.set_timer
         self.clear = changing.clear
         self.remove = changing.remove

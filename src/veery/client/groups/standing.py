@@ -89,8 +89,10 @@ def end(tables: Tables, row: GroupRow, how: int, times: Times) -> None:
     tables.groups.forget_fetched(row.id)
     tables.groups.drop_outgoing(row.id)
     tables.groups.save(ended)
+    tables.pictures.remove(row.id)
     if tables.conversations.get(row.id.hex) is not None:
         tables.messages.clear(row.id.hex)
+        tables.conversations.update(row.id.hex, lambda held: replace(held, picture_url=None, picture_key=None))
     tell(tables, ended, "destroyed" if how == DESTROYED else "kicked", times)
 
 
@@ -99,6 +101,7 @@ def erase(tables: Tables, row: GroupRow, change: str, times: Times) -> None:
     tables.configs.forget(row.id)
     tables.groups.drop_outgoing(row.id)
     tables.conversations.delete(row.id.hex)
+    tables.pictures.remove(row.id)
     tables.groups.delete(row.id)
     tell(tables, row, change, times)
 
