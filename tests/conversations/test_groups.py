@@ -12,7 +12,11 @@ from tests.conversations.group_devices import exchange, group_of, people, said, 
 from tests.conversations.memory_swarm import Fate, MemorySwarm, calm
 from veery.client.groups.faults import GroupClosed, GroupRefused, NotAdmin
 from veery.errors import NetworkError
+from veery.protocol.account import AccountId, AccountIdWrong
+from veery.protocol.groups import Member
+from veery.protocol.groups.members import Progress
 from veery.runtime.clock import ManualClock
+from veery.store.tables import Tables
 
 
 @pytest.fixture
@@ -245,3 +249,37 @@ async def test_what_waits_for_a_group_goes_with_it(three: list[Device]) -> None:
     bob.weather = calm
     await bob.client.groups.leave(group)
     assert await bob.read(lambda tables: tables.outbox.next_due()) is None
+
+
+NOBODY = AccountId(b"\x05" + bytes(32)).hex  # no key pair has this key
+
+
+async def test_an_id_that_cannot_exist_is_refused_before_anything_changes(three: list[Device]) -> None:
+    alice, bob, _ = three
+    group = await group_of(*three)
+    with pytest.raises(AccountIdWrong, match="nobody can have"):
+        await alice.client.groups.invite(group, [NOBODY])
+    with pytest.raises(AccountIdWrong, match="nobody can have"):
+        await alice.client.groups.create("Others", [bob.id, NOBODY])
+    assert NOBODY not in await statuses(alice, group)
+    assert [each["id"] for each in await alice.client.groups.list()] == [group]
+
+
+async def test_a_listed_id_that_cannot_exist_stops_nothing(three: list[Device]) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    room = alice.client.groups.room(AccountId.from_hex(group))
+
+    def as_another_client_does(tables: Tables) -> None:
+        member = Member(AccountId.from_hex(NOBODY), invite=Progress.NOT_SENT)
+        room.write_members(tables, [member], alice.client._core.times())
+
+    await alice.client._core.write(as_another_client_does)
+    assert await alice.client.groups.resend(group, NOBODY) == "invite_failed"
+    await alice.client.groups.remove(group, [NOBODY])
+    await exchange(*three)
+    assert NOBODY not in await statuses(bob, group)
+    await alice.client.groups.remove(group, [carol.id])
+    await exchange(*three)
+    assert (await carol.client.groups.show(group))["state"] == "kicked"
+    await alice.client.groups.destroy(group)

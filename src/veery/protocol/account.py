@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from veery.errors import Malformed, Misuse
-from veery.protocol import crypto, recovery
+from veery.protocol import crypto, recovery, xed25519
 from veery.protocol.constants import (
     ACCOUNT_ID_HEX,
     ACCOUNT_ID_SIZE,
@@ -130,6 +130,17 @@ class AccountId:
     def hex(self) -> str:
         """The whole identifier: 66 lower-case hex characters."""
         return self.raw.hex()
+
+    @property
+    def can_exist(self) -> bool:
+        """Whether anybody can have this key: an account's converts to a point of the main Ed25519 group (01.5).
+
+        Of random keys one in sixteen does, so this finds most slips of the pen.
+        """
+        try:
+            return crypto.ed25519_is_point(xed25519.public_to_ed25519(self.key))
+        except crypto.CryptoFailed:
+            return False
 
     @property
     def fingerprint(self) -> str:

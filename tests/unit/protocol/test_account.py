@@ -203,3 +203,12 @@ def test_other_display_names_are_refused(typed: str, kind: str) -> None:
     with pytest.raises(DisplayNameWrong) as wrong:
         display_name(typed)
     assert wrong.value.kind == kind
+
+
+def test_an_id_can_exist_only_if_its_key_is_one_of_an_account() -> None:
+    assert all(Account.from_seed(bytes([number]) * 16).account_id.can_exist for number in range(50))
+    changed = Account.from_seed(SEED).account_id.raw
+    slips = [AccountId(changed[:at] + bytes([changed[at] ^ 1]) + changed[at + 1 :]) for at in range(1, 33)]
+    assert sum(each.can_exist for each in slips) < len(slips) // 2
+    assert not AccountId(b"\x05" + bytes(32)).can_exist
+    assert not AccountId(b"\x05" + (2**255 - 20).to_bytes(32, "little")).can_exist

@@ -40,12 +40,16 @@ _DELETED_MAX: Final = 200  # hashes in one request
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Removals:
-    """Who is to be removed. notice: for namespace -11; deletion: for namespace 11, None when no messages are to go."""
+    """Who is to be removed. told: those with keys that can exist, to whom a notice and a revocation apply.
+
+    notice: for namespace -11, None when nobody can read it; deletion: for namespace 11, None when no messages go.
+    """
 
     admin: GroupAdminKeys
     people: tuple[AccountId, ...]
+    told: tuple[AccountId, ...]
     with_messages: tuple[AccountId, ...]
-    notice: bytes
+    notice: bytes | None
     deletion: bytes | None
 
 
@@ -73,9 +77,11 @@ def _prepare(core: Core, room: GroupRoom, tables: Tables, times: Times) -> Remov
         return None
     people = tuple(sorted(marked))
     gone = tuple(each for each in people if marked[each].removal == Removal.MEMBER_AND_MESSAGES)
-    keys = room.keys(tables)
-    notice = kicked_notice.build(admin, people, keys.generation or 0, core.random.random_bytes(XCHACHA_NONCE_SIZE))
-    return Removals(admin, people, gone, notice, _deletion(core, room, tables, admin, gone, times) if gone else None)
+    told, generation = with_keys(people), room.keys(tables).generation or 0
+    nonce = core.random.random_bytes(XCHACHA_NONCE_SIZE)
+    notice = kicked_notice.build(admin, told, generation, nonce) if told else None
+    deletion = _deletion(core, room, tables, admin, gone, times) if gone else None
+    return Removals(admin, people, told, gone, notice, deletion)
 
 
 def _deletion(
@@ -93,10 +99,12 @@ def _deletion(
 
 async def _tell_and_revoke(core: Core, room: GroupRoom, found: Removals) -> None:
     signer = owner_signer(room.id.raw, found.admin.secret)
-    tokens = [group_token(found.admin.seed, each.key) for each in with_keys(found.people)]
+    tokens = [group_token(found.admin.seed, each.key) for each in found.told]
 
     def build(now_ms: int) -> list[Recursive]:
-        requests: list[Recursive] = [store(found.admin, signer, int(Namespace.GROUP_REVOKED), found.notice, now_ms)]
+        requests: list[Recursive] = []
+        if found.notice is not None:
+            requests.append(store(found.admin, signer, int(Namespace.GROUP_REVOKED), found.notice, now_ms))
         for at in range(0, len(tokens), REVOKED_MAX):
             some = tuple(tokens[at : at + REVOKED_MAX])
             requests.append(sign_request(RevokeSubaccount(room.id.raw, some, now_ms), signer))
@@ -104,7 +112,8 @@ async def _tell_and_revoke(core: Core, room: GroupRoom, found: Removals) -> None
             requests.append(store(found.admin, signer, int(Namespace.GROUP_MESSAGES), found.deletion, now_ms))
         return requests
 
-    await sequence(core, room.id.raw, build)
+    if found.told or found.deletion is not None:
+        await sequence(core, room.id.raw, build)
 
 
 def _erase(core: Core, room: GroupRoom, tables: Tables, found: Removals, times: Times) -> tuple[str, ...]:
