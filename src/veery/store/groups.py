@@ -31,7 +31,8 @@ class GroupRow:
 
     seed: 32 bytes, of admins; auth_data: 100 bytes, of members. invited: the invitation waits for an answer;
     responding: the answer is still to be sent. keys: dump of the key list. pending: JSON of what goes out with the next
-    push. letters: hashes of invitations and promotions in the own swarm. Times as their names say; `renewed_ms` is
+    push. letters: hashes of invitations and promotions in the own swarm. owed: members to whom this device has still to
+    send one. Times as their names say; `renewed_ms` is
     network time, `polled_ms` local time.
     """
 
@@ -51,6 +52,7 @@ class GroupRow:
     media_cleared_s: int = 0
     renewed_ms: int = 0
     polled_ms: int = 0
+    owed: tuple[AccountId, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +62,7 @@ class GroupRow:
 
 _COLUMNS: Final = (
     "id, name, seed, auth_data, removed, invited, inviter, responding, joined_s, keys, pending, letters,"
-    " cleared_s, media_cleared_s, renewed_ms, polled_ms"
+    " cleared_s, media_cleared_s, renewed_ms, polled_ms, owed"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM groups"  # noqa: S608 - names of the schema
 _NAMES: Final = tuple(name.strip() for name in _COLUMNS.split(","))
@@ -184,6 +186,7 @@ def _values(row: GroupRow) -> tuple[SqlValue, ...]:
         clamp(row.media_cleared_s),
         row.renewed_ms,
         row.polled_ms,
+        " ".join(each.hex for each in row.owed),
     )
 
 
@@ -197,7 +200,7 @@ def _secret(value: object) -> Secret | None:
 
 def _group(row: Row) -> GroupRow:
     (id_, name, seed, auth_data, removed, invited, inviter, responding, joined_s, keys, *rest) = row
-    (pending, letters, cleared_s, media_cleared_s, renewed_ms, polled_ms) = rest
+    (pending, letters, cleared_s, media_cleared_s, renewed_ms, polled_ms, owed) = rest
     return GroupRow(
         id=account(id_),
         name=name,
@@ -215,4 +218,5 @@ def _group(row: Row) -> GroupRow:
         media_cleared_s=media_cleared_s,
         renewed_ms=renewed_ms,
         polled_ms=polled_ms,
+        owed=tuple(AccountId.from_hex(each) for each in owed.split()),
     )

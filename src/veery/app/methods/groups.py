@@ -56,16 +56,14 @@ async def group_decline(client: Client, params: Params) -> Json:
 async def group_promote(client: Client, params: Params) -> Json:
     """Make members admins."""
     group = await _group(client, params)
-    for each in await _people(client, params):
-        await client.groups.promote(group, each)
+    await client.groups.promote_all(group, await _people(client, params))
     return await client.groups.show(group)
 
 
 async def group_resend(client: Client, params: Params) -> Json:
     """Send invitations or promotions again."""
     group = await _group(client, params)
-    for each in await _people(client, params):
-        await client.groups.resend(group, each)
+    await client.groups.resend_all(group, await _people(client, params))
     return await client.groups.show(group)
 
 
@@ -128,8 +126,8 @@ async def group_leave(client: Client, params: Params) -> Json:
 async def group_destroy(client: Client, params: Params) -> Json:
     """End a group for everybody."""
     group = await _group(client, params)
-    await client.groups.destroy(group)
-    return {"id": group.hex, "state": "destroyed"}
+    told = await client.groups.destroy(group)
+    return {"id": group.hex, "state": "destroyed", "pending": not told}
 
 
 async def _group(client: Client, params: Params) -> AccountId:

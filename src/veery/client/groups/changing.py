@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 from veery.client.core import Core
 from veery.client.deleting import erase as erase_message
@@ -20,6 +21,7 @@ from veery.client.groups.faults import GroupPushRefused, GroupRefused
 from veery.client.groups.following import mirror_info
 from veery.client.groups.pending import InfoNotice, MemberNotice, Pending
 from veery.client.groups.room import GroupRoom
+from veery.client.groups.soon import soon
 from veery.client.groups.standing import check_open, erase_known
 from veery.client.groups.writing import group_copy, update_content
 from veery.client.picture_files import UploadedPicture
@@ -45,7 +47,10 @@ class Changing:
         self._room_of = room_of
 
     async def rename(self, group: Id, name: str) -> None:
-        """Give the group another name. Raises NotFound, GroupClosed, NotAdmin, GroupRefused, NetworkError."""
+        """Give the group another name. Without a network the change is kept, and goes out by itself later.
+
+        Raises NotFound, GroupClosed, NotAdmin, GroupRefused; PeerRefused when the swarm refuses it, for now.
+        """
         called = checked_name(name)
         notice = InfoNotice(InfoChangeType.NAME, name=called)
         await self._change_info(group, lambda data: info.with_name(data, called), notice)
@@ -83,7 +88,7 @@ class Changing:
         """Delete all messages up to now, for everybody. Raises as `rename`."""
         room, now_s = self._room_of(id_of(group)), self._core.road.now_ms() // SECOND_MS
         await self._change_info(group, lambda data: info.with_deleted_before(data, now_s), None)
-        await sequences.delete_messages(self._core, room)
+        await soon(sequences.delete_messages(self._core, room))  # what stays there is refused by everybody
 
     async def remove(self, group: Id, members: Iterable[Id], *, messages: bool = False) -> None:
         """Remove members, with or without what they wrote. Raises as `promote`, GroupRefused for admins and oneself."""
@@ -100,10 +105,10 @@ class Changing:
             room.add_pending(tables, Pending(notices=(MemberNotice(MemberChangeType.REMOVED, people),)))
 
         await core.write(work)
-        await tending.bring(core, room)
+        await soon(tending.bring(core, room))
 
     async def delete_messages(self, group: Id, messages: Collection[int]) -> None:
-        """Delete messages for everybody: own ones, or any by an admin. Raises NotFound, GroupRefused, NetworkError."""
+        """Delete messages for everybody: own ones, or any by an admin. Raises NotFound, GroupRefused, PeerRefused."""
         core, room, times = self._core, self._room_of(id_of(group)), self._core.times()
 
         def work(tables: Tables) -> tuple[str, ...]:
@@ -125,10 +130,13 @@ class Changing:
 
         hashes = await core.write(work)
         core.outbox_changed.set()
-        await removing.delete_hashes(core, room, hashes)
+        await soon(removing.delete_hashes(core, room, hashes))
 
-    async def destroy(self, group: Id) -> None:
-        """End the group for everybody, for ever. Raises as `rename`; the end is then told later."""
+    async def destroy(self, group: Id) -> bool:
+        """End the group for everybody, for ever; tells whether the network knows it. Raises as `rename`.
+
+        If it does not, that is told later, and the group stays in the list until then.
+        """
         core, room, times = self._core, self._room_of(id_of(group)), self._core.times()
 
         def work(tables: Tables) -> None:
@@ -136,12 +144,12 @@ class Changing:
             room.change_info(tables, info.destroyed, times)
 
         await core.write(work)
-        await sequences.push(core, room)
-        try:
-            await sequences.delete_messages(core, room)
-        except GroupPushRefused:
-            pass  # everybody deletes them here anyway
+        if not await soon(sequences.push(core, room)):
+            return False
+        with suppress(GroupPushRefused):  # everybody deletes them anyway
+            await soon(sequences.delete_messages(core, room))
         await core.write(lambda tables: erase_known(tables, room.id, "destroyed", core.times()))
+        return True
 
     async def _change_info(
         self,
@@ -162,4 +170,4 @@ class Changing:
             mirror_info(room, tables, times)
 
         await core.write(work)
-        await sequences.push(core, room)
+        await soon(sequences.push(core, room))

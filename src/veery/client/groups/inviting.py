@@ -1,12 +1,14 @@
-"""Inviting and promoting people one by one, and noting truthfully what came of it (08.6.2, 08.6.3).
+"""Invitations and promotions to people one by one, and truthful notes of what came of each (08.6.2, 08.6.3).
 
-While a letter is under way its receiver is marked on this device alone; then Members says whether it was sent.
+Whom a letter is owed to is on the disk from the moment that its push has succeeded until its fate is in Members. So a
+letter that a kill or a lost network has cut off is sent after the next poll; at worst it is sent twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final
 
 from veery.client.core import Core, Times
@@ -15,6 +17,7 @@ from veery.client.groups.faults import GroupRefused, no_member
 from veery.client.groups.letters import deliver
 from veery.client.groups.pending import Pending
 from veery.client.groups.room import GroupRoom
+from veery.client.groups.soon import soon
 from veery.client.groups.views import status_of
 from veery.client.groups.writing import update_content
 from veery.client.levels.copies import CopySealing
@@ -40,78 +43,70 @@ class Inviting:
         self._sealing = sealing
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def invite(self, room: GroupRoom, people: Collection[AccountId]) -> dict[str, str]:
-        """Send invitations; gives the status of each person then. Raises NetworkError when that cannot be told."""
-        return await self._send(room, people, _invitation)
+    async def bring(self, room: GroupRoom, people: Collection[AccountId]) -> dict[str, str]:
+        """Push what waits, then send the letters that are owed; gives the status of each of `people` then.
 
-    async def promote(self, room: GroupRoom, people: Collection[AccountId]) -> dict[str, str]:
-        """Send promotions. As `invite`."""
-        return await self._send(room, people, _promotion)
-
-    async def resend(self, room: GroupRoom, person: AccountId) -> str:
-        """Send again what was not answered. Raises NotFound, GroupClosed, NotAdmin, GroupRefused, NetworkError."""
-        core = self._core
-
-        def work(tables: Tables) -> bool:
-            admin = room.need_admin(tables)
-            held = room.members(tables).get(person)
-            if held is None or held.removal:
-                raise no_member()
-            waits = held.promotion if held.admin else held.invite
-            if waits == Progress.ACCEPTED:
-                raise GroupRefused("nothing waits for an answer of this member", kind="client.group.answered")
-            given: tuple[bytes, ...] = ()
-            if held.with_history:
-                given = (key_messages.supplement(admin, room.keys(tables).keys, (person,)),)
-            room.add_pending(tables, Pending(given, (person,)))
-            _write(room, tables, [held], Progress.NOT_SENT, core.times())
-            return held.admin
-
-        promotes = await core.write(work)
-        await sequences.push(core, room)
-        sent = await (self.promote if promotes else self.invite)(room, (person,))
-        return sent[person.hex]
-
-    async def note(self, room: GroupRoom, outcomes: Mapping[AccountId, Progress]) -> None:
-        """Write down how far invitations or promotions have come, of those that were not answered meanwhile."""
-
-        def work(tables: Tables) -> None:
-            if tables.groups.get(room.id) is None or room.admin(tables) is None:
-                return
-            listed = room.members(tables)
-            for progress in set(outcomes.values()):
-                waiting = [listed[each] for each, found in outcomes.items() if found is progress and each in listed]
-                _write(room, tables, [each for each in waiting if _waits(each)], progress, self._core.times())
-
-        await self._core.write(work)
-
-    async def _send(self, room: GroupRoom, people: Collection[AccountId], letter: Letter) -> dict[str, str]:
-        if not people:
-            return {}
-        room.sending |= set(people)
-        try:
-            outcomes = await asyncio.gather(*(self._send_one(room, each, letter) for each in people))
-        finally:
-            room.sending -= set(people)
-        await self.note(room, dict(zip(people, outcomes, strict=True)))
-        await sequences.push(self._core, room)
+        Without a network they are owed still, and go out by themselves later. Raises PeerRefused, ClockWrong.
+        """
+        if await soon(sequences.push(self._core, room)):
+            await self.send_owed(room)
         return await self._core.read(lambda tables: _statuses(room, tables, people))
 
-    async def _send_one(self, room: GroupRoom, person: AccountId, letter: Letter) -> Progress:
+    async def send_owed(self, room: GroupRoom) -> None:
+        """Send every letter that is owed, and note the fate of each. Raises PeerRefused, ClockWrong."""
+        async with room.letters:
+            people = await self._core.read(lambda tables: _owed(room, tables))
+            if not people:
+                return
+            room.sending |= set(people)
+            try:
+                await asyncio.gather(*(self._send(room, each) for each in people))
+            finally:
+                room.sending -= set(people)
+            await soon(sequences.push(self._core, room))
+
+    async def resend(self, room: GroupRoom, people: Collection[AccountId]) -> dict[str, str]:
+        """Send again what was not answered; gives the status of each.
+
+        Raises NotFound, GroupClosed, NotAdmin, GroupRefused, and as `bring`.
+        """
+        core = self._core
+
+        def work(tables: Tables) -> None:
+            admin, listed, given = room.need_admin(tables), room.members(tables), list[AccountId]()
+            waiting = [_unanswered(listed, each) for each in people]
+            given += [each.id for each in waiting if each.with_history and not each.admin]
+            supplements = (key_messages.supplement(admin, room.keys(tables).keys, tuple(given)),) if given else ()
+            room.add_pending(tables, Pending(supplements, tuple(people), letters=tuple(people)))
+            _write(room, tables, waiting, Progress.NOT_SENT, core.times())
+
+        await core.write(work)
+        return await self.bring(room, people)
+
+    async def _send(self, room: GroupRoom, person: AccountId) -> None:
         core, times = self._core, self._core.times()
 
-        def write(tables: Tables) -> Content:
+        def write(tables: Tables) -> Content | None:
+            held = _waiting(room, tables, person)
+            if held is None:
+                _settle(room, tables, person, None, times)
+                return None
             timestamp_ms = next_timestamp(tables, core.own, times.network_ms)
             name = room.info(tables).name or room.row(tables).name
+            letter = _promotion if held.admin else _invitation
             update = letter(room.need_admin(tables), name, person, timestamp_ms)
             return update_content(tables, room.id, update, timestamp_ms, timed=False)
 
-        try:
-            async with self._slots:
-                await deliver(core, self._sealing, person, await core.write(write))
-        except (CryptoFailed, NetworkError, Rejected):  # other clients may have listed an ID that cannot exist
-            return Progress.FAILED
-        return Progress.SENT
+        async with self._slots:
+            progress = Progress.SENT
+            try:
+                content = await core.write(write)
+                if content is None:
+                    return
+                await deliver(core, self._sealing, person, content)
+            except (CryptoFailed, NetworkError, Rejected):  # other clients may have listed an ID that cannot exist
+                progress = Progress.FAILED
+            await core.write(lambda tables: _settle(room, tables, person, progress, core.times()))
 
 
 def _invitation(admin: GroupAdminKeys, name: str, person: AccountId, timestamp_ms: int) -> GroupUpdate:
@@ -120,6 +115,41 @@ def _invitation(admin: GroupAdminKeys, name: str, person: AccountId, timestamp_m
 
 def _promotion(admin: GroupAdminKeys, name: str, person: AccountId, timestamp_ms: int) -> GroupUpdate:
     return control.promote(admin, name)
+
+
+def _owed(room: GroupRoom, tables: Tables) -> tuple[AccountId, ...]:
+    row = tables.groups.get(room.id)
+    return row.owed if row is not None and row.is_open and row.seed is not None else ()
+
+
+def _waiting(room: GroupRoom, tables: Tables, person: AccountId) -> Member | None:
+    """The entry of somebody who is to be sent a letter; None when nothing waits for an answer of theirs any more."""
+    if person not in _owed(room, tables):
+        return None
+    held = room.member(tables, person)
+    return held if held is not None and _waits(held) else None
+
+
+def _settle(room: GroupRoom, tables: Tables, person: AccountId, progress: Progress | None, times: Times) -> None:
+    """Nothing is owed to a person any more. progress: what came of the letter; it counts only while unanswered."""
+    row = tables.groups.get(room.id)
+    if row is None:
+        return
+    tables.groups.save(replace(row, owed=tuple(each for each in row.owed if each != person)))
+    if progress is None or row.seed is None or not row.is_open:
+        return
+    held = room.member(tables, person)
+    if held is not None and _waits(held):
+        _write(room, tables, [held], progress, times)
+
+
+def _unanswered(listed: dict[AccountId, Member], person: AccountId) -> Member:
+    held = listed.get(person)
+    if held is None or held.removal:
+        raise no_member()
+    if not _waits(held):
+        raise GroupRefused("nothing waits for an answer of this member", kind="client.group.answered")
+    return held
 
 
 def _waits(member: Member) -> bool:
@@ -135,5 +165,5 @@ def _write(room: GroupRoom, tables: Tables, listed: Collection[Member], progress
 
 
 def _statuses(room: GroupRoom, tables: Tables, people: Collection[AccountId]) -> dict[str, str]:
-    listed = room.members(tables)
-    return {each.hex: status_of(room, listed[each]) for each in people if each in listed}
+    listed, owed = room.members(tables), room.owed(tables)
+    return {each.hex: status_of(room, listed[each], owed) for each in people if each in listed}

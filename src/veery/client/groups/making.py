@@ -22,7 +22,6 @@ from veery.client.groups.inviting import Inviting
 from veery.client.groups.pending import MemberNotice, Pending
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import erase_known
-from veery.client.levels.copies import CopySealing
 from veery.errors import NetworkError
 from veery.protocol.account import AccountId
 from veery.protocol.constants import SECOND_MS
@@ -37,10 +36,10 @@ from veery.store.tables import Tables
 class Making:
     """Makes groups, invites and promotes. room_of: gives the room of a group."""
 
-    def __init__(self, core: Core, room_of: Callable[[AccountId], GroupRoom], sealing: CopySealing) -> None:
+    def __init__(self, core: Core, room_of: Callable[[AccountId], GroupRoom], inviting: Inviting) -> None:
         self._core = core
         self._room_of = room_of
-        self._inviting = Inviting(core, sealing)
+        self._inviting = inviting
 
     async def create(self, name: str, members: Iterable[Id] = (), *, description: str = "") -> str:
         """Make a group and invite people by their Account IDs; gives its id.
@@ -61,7 +60,7 @@ class Making:
             room.rotate(tables, times)
             if wanted:
                 notice = MemberNotice(MemberChangeType.ADDED, wanted)
-                room.add_pending(tables, Pending(notices=(notice,)))
+                room.add_pending(tables, Pending(notices=(notice,), letters=wanted))
             mirror_info(room, tables, times)
 
         await core.write(work)
@@ -70,14 +69,15 @@ class Making:
         except NetworkError:
             await core.write(lambda tables: erase_known(tables, room.id, "left", core.times()))
             raise
-        await self._inviting.invite(room, wanted)
+        await self._inviting.bring(room, wanted)
         return room.id.hex
 
     async def invite(self, group: Id, members: Iterable[Id], *, history: bool = False) -> dict[str, str]:
         """Invite people; gives the status of each. history: let them read what was written before.
 
-        Raises NotFound, GroupClosed, NotAdmin, GroupRefused, AccountIdWrong; NetworkError when the swarm does not take
-        the change: then those people stand in the list as not invited, and can be invited again.
+        Without a network they are invited by themselves later: their status is `invite_sending` until then.
+        Raises NotFound, GroupClosed, NotAdmin, GroupRefused, AccountIdWrong; PeerRefused when the swarm refuses the
+        change, which is tried again later.
         """
         core, wanted, room = self._core, people_of(members, self._core.own), self._room_of(id_of(group))
         times = core.times()
@@ -92,39 +92,46 @@ class Making:
                 given = (key_messages.supplement(admin, room.keys(tables).keys, wanted),)
             room.rotate(tables, times)
             notice = MemberNotice(MemberChangeType.ADDED, wanted, history)
-            room.add_pending(tables, Pending(given, wanted, (notice,)))
+            room.add_pending(tables, Pending(given, wanted, (notice,), wanted))
 
         await core.write(work)
-        try:
-            await sequences.push(core, room)
-        except NetworkError:
-            await self._inviting.note(room, dict.fromkeys(wanted, Progress.FAILED))
-            raise
-        return await self._inviting.invite(room, wanted)
+        return await self._inviting.bring(room, wanted)
 
     async def resend(self, group: Id, member: Id) -> str:
         """Send an invitation or promotion again that was not answered; gives its status. Raises as `invite`."""
-        return await self._inviting.resend(self._room_of(id_of(group)), id_of(member))
+        return (await self.resend_all(group, (member,)))[id_of(member).hex]
+
+    async def resend_all(self, group: Id, members: Iterable[Id]) -> dict[str, str]:
+        """`resend` for several members at once; gives the status of each."""
+        return await self._inviting.resend(self._room_of(id_of(group)), _several(members))
 
     async def promote(self, group: Id, member: Id) -> str:
         """Make a member an admin, for ever; gives the status. Raises as `invite`, and NotFound for no member."""
-        core, room, person = self._core, self._room_of(id_of(group)), id_of(member)
+        return (await self.promote_all(group, (member,)))[id_of(member).hex]
+
+    async def promote_all(self, group: Id, members: Iterable[Id]) -> dict[str, str]:
+        """`promote` for several members at once; gives the status of each."""
+        core, room, people = self._core, self._room_of(id_of(group)), _several(members)
         times = core.times()
 
         def work(tables: Tables) -> None:
             room.need_admin(tables)
-            held = listed_member(room, tables, person)
-            if held.removal:
-                raise GroupRefused("the member is being removed", kind="client.group.removed")
-            if held.admin and held.promotion == Progress.ACCEPTED:
-                raise GroupRefused("this is an admin already", kind="client.group.admin")
-            room.write_members(tables, [group_members.promoted(held, Progress.NOT_SENT)], times)
-            notice = MemberNotice(MemberChangeType.PROMOTED, (person,))
-            room.add_pending(tables, Pending(unrevoke=(person,), notices=(notice,)))
+            listed = [listed_member(room, tables, each) for each in people]
+            for held in listed:
+                if held.removal:
+                    raise GroupRefused("the member is being removed", kind="client.group.removed")
+                if held.admin and held.promotion == Progress.ACCEPTED:
+                    raise GroupRefused("this is an admin already", kind="client.group.admin")
+            room.write_members(tables, [group_members.promoted(each, Progress.NOT_SENT) for each in listed], times)
+            notice = MemberNotice(MemberChangeType.PROMOTED, people)
+            room.add_pending(tables, Pending(unrevoke=people, notices=(notice,), letters=people))
 
         await core.write(work)
-        await sequences.push(core, room)
-        return (await self._inviting.promote(room, (person,)))[person.hex]
+        return await self._inviting.bring(room, people)
+
+
+def _several(members: Iterable[Id]) -> tuple[AccountId, ...]:
+    return tuple(dict.fromkeys(id_of(each) for each in members))
 
 
 def _founder(core: Core, tables: Tables) -> Member:

@@ -33,14 +33,18 @@ class InfoNotice:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """supplements: key messages for newcomers, stored before new keys. unrevoke: whose tokens are valid again."""
+    """supplements: key messages for newcomers, stored before new keys. unrevoke: whose tokens are valid again.
+
+    letters: to whom an invitation or promotion is owed when the push has succeeded.
+    """
 
     supplements: tuple[bytes, ...] = ()
     unrevoke: tuple[AccountId, ...] = ()
     notices: tuple[MemberNotice | InfoNotice, ...] = ()
+    letters: tuple[AccountId, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.supplements or self.unrevoke or self.notices)
+        return bool(self.supplements or self.unrevoke or self.notices or self.letters)
 
     def plus(self, other: Pending) -> Pending:
         """Both, one after the other."""
@@ -48,6 +52,7 @@ class Pending:
             (*self.supplements, *other.supplements),
             (*self.unrevoke, *other.unrevoke),
             (*self.notices, *other.notices),
+            (*self.letters, *other.letters),
         )
 
     def without(self, done: Pending) -> Pending:
@@ -57,6 +62,7 @@ class Pending:
             supplements=self.supplements[len(done.supplements) :],
             unrevoke=self.unrevoke[len(done.unrevoke) :],
             notices=self.notices[len(done.notices) :],
+            letters=self.letters[len(done.letters) :],
         )
 
 
@@ -69,6 +75,7 @@ def dump(pending: Pending) -> str:
             "supplements": [base64.b64encode(each).decode() for each in pending.supplements],
             "unrevoke": [each.hex for each in pending.unrevoke],
             "notices": [_dump_notice(each) for each in pending.notices],
+            "letters": [each.hex for each in pending.letters],
         }
     )
 
@@ -82,6 +89,7 @@ def load(text: str) -> Pending:
         tuple(base64.b64decode(each) for each in held["supplements"]),
         tuple(AccountId.from_hex(each) for each in held["unrevoke"]),
         tuple(_load_notice(each) for each in held["notices"]),
+        tuple(AccountId.from_hex(each) for each in held.get("letters", ())),  # earlier versions had none
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from veery.client.core import Core
 from veery.client.expiring import Expiring
@@ -31,6 +31,7 @@ from veery.protocol.storage_rpc import Namespace
 from veery.store.groups import GroupRow
 from veery.store.tables import Tables
 
+Letters: TypeAlias = Callable[[GroupRoom], Awaitable[None]]
 log: Final = logging.getLogger(__name__)
 _UNAUTHORISED: Final = 401
 _AFTER_FAULT_S: Final = 60.0
@@ -62,11 +63,14 @@ class GroupFetching(Fetching):
 class GroupReceiving(Receiving):
     """Fetches from the swarm of one group, and does what follows."""
 
-    def __init__(self, core: Core, expiring: Expiring, rereading: Rereading, room: GroupRoom, mailbox: Mailbox) -> None:
+    def __init__(
+        self, core: Core, expiring: Expiring, rereading: Rereading, room: GroupRoom, mailbox: Mailbox, letters: Letters
+    ) -> None:
         super().__init__(core, GroupFetching(core, expiring, mailbox), _nothing)
         self._room = room
         self._mailbox = mailbox
         self._rereading = rereading
+        self._letters = letters
 
     async def _poll(self, member: bytes) -> Fetched:
         before = await self._core.read(self._mark)
@@ -77,6 +81,7 @@ class GroupReceiving(Receiving):
         await self._core.write(self._note)
         try:
             await tend(self._core, self._room)
+            await self._letters(self._room)
         except (NetworkError, ProtocolError) as error:
             log.info("A group could not be tended: %s", error)
         used_ms = await self._core.read(self._used)
@@ -110,15 +115,21 @@ class _Poller:
 
 
 class GroupPolling:
-    """Polls all groups that the account is in. room: gives the room of a group."""
+    """Polls all groups that the account is in. room: gives the room of a group; letters: sends what one owes."""
 
     def __init__(
-        self, core: Core, expiring: Expiring, rereading: Rereading, room: Callable[[AccountId], GroupRoom]
+        self,
+        core: Core,
+        expiring: Expiring,
+        rereading: Rereading,
+        room: Callable[[AccountId], GroupRoom],
+        letters: Letters,
     ) -> None:
         self._core = core
         self._expiring = expiring
         self._rereading = rereading
         self._room = room
+        self._letters = letters
         self._pollers: dict[AccountId, _Poller] = {}
 
     async def run(self) -> None:
@@ -184,7 +195,9 @@ class GroupPolling:
             return None
         room = self._room(row.id)
         mailbox = mailbox_of(room, signer)
-        return _Poller(_mark(row), GroupReceiving(self._core, self._expiring, self._rereading, room, mailbox))
+        return _Poller(
+            _mark(row), GroupReceiving(self._core, self._expiring, self._rereading, room, mailbox, self._letters)
+        )
 
 
 def _mark(row: GroupRow | None) -> object:

@@ -44,6 +44,7 @@ class GroupRoom:
             merged=lambda batch, kind, found: merged(self, batch, kind, found),
         )
         self.busy = asyncio.Lock()  # one request that changes the swarm at a time
+        self.letters = asyncio.Lock()  # one round of invitations and promotions at a time
         self.sending: set[AccountId] = set()  # whose invitation or promotion is under way
 
     # -- looking -----------------------------------------------------------------------------------------------
@@ -91,6 +92,11 @@ class GroupRoom:
     def pending(self, tables: Tables) -> Pending:
         """What goes out with the next push, beside documents and keys."""
         return pending.load(self.row(tables).pending)
+
+    def owed(self, tables: Tables) -> frozenset[AccountId]:
+        """To whom this device has still to send an invitation or promotion, now or after the next push."""
+        row = self.row(tables)
+        return frozenset((*row.owed, *pending.load(row.pending).letters))
 
     def needs_push(self, tables: Tables) -> bool:
         """Whether an admin has something to bring to the swarm."""

@@ -186,6 +186,10 @@ def _finish(
         )
         room.save_keys(tables, keys)
     left = room.pending(tables).without(found.pending)
-    tables.groups.update(room.id, lambda row: replace(row, pending=pendings.dump(left)))
+    letters = found.pending.letters
+    tables.groups.update(
+        room.id,
+        lambda row: replace(row, pending=pendings.dump(left), owed=tuple(dict.fromkeys((*row.owed, *letters)))),
+    )
     for notice in found.pending.notices:
         write_notice(tables, found.admin, core.own, notice, times)

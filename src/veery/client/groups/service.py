@@ -1,7 +1,8 @@
 """`client.groups`: the groups of one account (08). A façade over `making`, `changing` and `polling`.
 
 A change is on the disk before anything is sent. Whatever an admin changes is then pushed at once; when the network is
-down the change waits, and goes out with the next poll. Only the making of a group is undone when its first push fails.
+down the change waits, and goes out with the next poll (`pending` of a group tells). Only the making of a group is
+undone when its first push fails, and whoever cannot tell the group has not left it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from veery.client.groups import following
 from veery.client.groups.changing import Changing
 from veery.client.groups.checks import Id, id_of
 from veery.client.groups.faults import GroupRefused, no_group
+from veery.client.groups.inviting import Inviting
 from veery.client.groups.leaving import leave
 from veery.client.groups.making import Making
 from veery.client.groups.pictures import GroupPictures
@@ -45,11 +47,14 @@ class Groups:
     ) -> None:
         self._core = core
         self._rooms: dict[AccountId, GroupRoom] = {}
-        making, changing = Making(core, self.room, CopySealing(core, keys)), Changing(core, self.room)
+        inviting = Inviting(core, CopySealing(core, keys))
+        making, changing = Making(core, self.room, inviting), Changing(core, self.room)
         self.create = making.create
         self.invite = making.invite
         self.resend = making.resend
         self.promote = making.promote
+        self.resend_all = making.resend_all
+        self.promote_all = making.promote_all
         self.rename = changing.rename
         self.describe = changing.describe
         self.pictures = GroupPictures(core, self.room, changing, pictures)
@@ -61,7 +66,7 @@ class Groups:
         self.remove = changing.remove
         self.delete_messages = changing.delete_messages
         self.destroy = changing.destroy
-        self.polling = GroupPolling(core, expiring, rereading, self.room)
+        self.polling = GroupPolling(core, expiring, rereading, self.room, inviting.send_owed)
 
     def room(self, group: AccountId) -> GroupRoom:
         """The room of a group, known or not."""

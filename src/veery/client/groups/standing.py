@@ -83,7 +83,7 @@ def end(tables: Tables, row: GroupRow, how: int, times: Times) -> None:
     if row.removed >= how:
         return
     ended = replace(
-        row, seed=None, auth_data=None, removed=how, invited=False, responding=False, pending="", letters=()
+        row, seed=None, auth_data=None, removed=how, invited=False, responding=False, pending="", letters=(), owed=()
     )
     tables.configs.forget(row.id)
     tables.groups.forget_fetched(row.id)

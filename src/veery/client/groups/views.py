@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from veery.client.groups.naming import name_of
@@ -27,7 +28,7 @@ def group_view(room: GroupRoom, tables: Tables) -> Json:
         "id": room.id.hex,
         "name": info.name or row.name,
         "description": info.description,
-        "state": state_of(row),
+        "state": "destroyed" if info.destroyed else state_of(row),
         "admin": row.seed is not None,
         "members": sum(not each.removal for each in room.members(tables).values()),
         "invited_by": None if row.inviter is None else row.inviter.hex,
@@ -44,22 +45,23 @@ def group_view(room: GroupRoom, tables: Tables) -> Json:
 
 def members_view(room: GroupRoom, tables: Tables, own: AccountId) -> list[Json]:
     """The members of a group, admins first, then by name."""
-    found = [_member(room, tables, each, own) for each in room.members(tables).values()]
+    owed = room.owed(tables)
+    found = [_member(room, tables, each, own, owed) for each in room.members(tables).values()]
     return sorted(found, key=lambda each: (not each["admin"], str(each["name"]).casefold(), each["id"]))
 
 
-def status_of(room: GroupRoom, member: Member) -> str:
-    """What a member's entry says, or that a send is under way on this device."""
-    if member.id in room.sending:
+def status_of(room: GroupRoom, member: Member, owed: Collection[AccountId]) -> str:
+    """What a member's entry says, or that a letter is under way, or owed, on this device."""
+    if member.id in room.sending or member.id in owed:
         return _SENDING.get(member.status, member.status.value)
     return member.status.value
 
 
-def _member(room: GroupRoom, tables: Tables, member: Member, own: AccountId) -> Json:
+def _member(room: GroupRoom, tables: Tables, member: Member, own: AccountId, owed: Collection[AccountId]) -> Json:
     return {
         "id": member.id.hex,
         "name": tables.accounts.get().display_name if member.id == own else name_of(tables, member.id, member.name),
-        "status": status_of(room, member),
+        "status": status_of(room, member, owed),
         "admin": member.admin,
         "you": member.id == own,
     }
