@@ -219,6 +219,81 @@ async def test_what_the_swarm_has_forgotten_is_brought_back_by_an_admin(
     assert (await statuses(carol, group))[carol.id] == "invite_accepted"
 
 
+def forget(swarm: MemorySwarm, group: str, *namespaces: int) -> dict[int, list[str]]:
+    """Let every member of the swarm lose documents or keys of a group; gives their hashes."""
+    lost: dict[int, list[str]] = {}
+    for member in swarm.members:
+        for namespace in namespaces:
+            lost[namespace] = list(member.stored.pop((bytes.fromhex(group), namespace), {}))
+    return lost
+
+
+async def losses(device: Device) -> list[tuple[list[str], bool]]:
+    """What a device tells of what the swarm of a group has lost, and whether it comes back."""
+    events = [each for each in await device.events() if each["event"] == "group"]
+    return [(each["lost"], each["restored"]) for each in events if each["change"] == "lost"]
+
+
+async def test_what_the_swarm_has_forgotten_is_stored_again_by_a_member(
+    three: list[Device], swarm: MemorySwarm, clock: ManualClock
+) -> None:
+    alice, bob, carol = three
+    group = await group_of(*three)
+    await exchange(bob, carol)
+    lost = forget(swarm, group, 13, 14)
+    await clock.advance(2 * DAY_MS / 1_000)
+    await exchange(bob)  # no admin is there
+    held = {namespace: swarm.members[0].hashes(bytes.fromhex(group), namespace) for namespace in (13, 14)}
+    assert held == lost
+    assert all(len(hashes) == 1 for hashes in held.values())
+    assert await losses(bob) == [(["groups::Info", "groups::Members"], True)]
+    # A device that has nothing of the group yet reads them.
+    await carol.client.sync.push()
+    await exchange(carol, bob)
+    assert await statuses(carol, group) == await statuses(bob, group)
+    assert await losses(carol) == []
+    await exchange(alice, bob)
+    assert await losses(alice) == []
+
+
+async def test_lost_keys_are_said_by_members_and_made_anew_by_an_admin(
+    three: list[Device], swarm: MemorySwarm, clock: ManualClock
+) -> None:
+    alice, bob, _ = three
+    group = await group_of(alice, bob)
+    await exchange(bob)
+    forget(swarm, group, 12)
+    await clock.advance(2 * DAY_MS / 1_000)
+    await exchange(bob)
+    assert await losses(bob) == [(["keys"], False)]
+    assert swarm.members[0].hashes(bytes.fromhex(group), 12) == []
+    await bob.client.sending.send_text(group, "we go on with what we have")
+    before = (await alice.client.groups.show(group))["generation"]
+    await exchange(alice, bob)
+    assert await losses(alice) == [(["keys"], True)]
+    assert (await alice.client.groups.show(group))["generation"] == before + 1
+    await exchange(alice, bob)
+    assert (await bob.client.groups.show(group))["generation"] == before + 1
+    assert await said(alice, group) == ["we go on with what we have"]
+
+
+async def test_what_is_there_is_only_extended(three: list[Device], swarm: MemorySwarm, clock: ManualClock) -> None:
+    alice, bob, _ = three
+    group = await group_of(alice, bob)
+    await exchange(bob)
+    account = bytes.fromhex(group)
+    before = {each: dict(swarm.members[0].stored[account, each]) for each in (12, 13, 14)}
+    await clock.advance(2 * DAY_MS / 1_000)
+    bob.road.calls.clear()
+    await exchange(bob)
+    assert await losses(bob) == []
+    for namespace, messages in before.items():
+        after = swarm.members[0].stored[account, namespace]
+        assert after.keys() == messages.keys()
+        assert all(after[name].expiration > held.expiration for name, held in messages.items())
+    assert sum("expire" in each for each in bob.road.calls) == 1  # once a day, not with every poll
+
+
 @pytest.mark.parametrize("writes", range(1, 9))
 async def test_a_removal_survives_a_kill(three: list[Device], writes: int) -> None:
     alice, bob, carol = three

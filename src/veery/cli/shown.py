@@ -198,6 +198,9 @@ def group_lines(event: Json, names: Mapping[str, str]) -> list[str]:
         "kicked": "you were removed",
         "destroyed": "it was deleted for everybody",
         "left": "you have left it",
+        "lost": "the network has lost some of it, which is brought back now"
+        if event.get("restored")
+        else "the network has lost some of it; nobody can join until an admin is there",
     }.get(str(event["change"]))
     return [] if told is None else [f"group {one_line(str(event['name'])) or shorten(str(event['group']))}: {told}"]
 

@@ -157,11 +157,15 @@ EVENT_KINDS: Final[Mapping[str, EventKind]] = {
             "Something has happened to a group of the account.",
             {
                 "group": "id of the group, 66 hex characters",
-                "change": "`invited`, `joined`, `promoted`, `members`, `info`, `kicked`, `destroyed`, `left`, …",
+                "change": "`invited`, `joined`, `promoted`, `members`, `info`, `kicked`, `destroyed`, `left`, `lost`",
                 "name": "of the group",
                 "state": "`invited`, `joined`, `kicked`, `destroyed`, `removed` or `no_rights`",
             },
-            {"by": "Account ID of who did it"},
+            {
+                "by": "Account ID of who did it",
+                "lost": "what the swarm has lost: `groups::Info`, `groups::Members`, `keys`",
+                "restored": "whether this device brings all of it back; keys need an admin",
+            },
         ),
         EventKind(
             "profile",

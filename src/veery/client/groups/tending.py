@@ -7,31 +7,19 @@ the documents and keys alive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
-from veery.client.config.pushing import Pushing
 from veery.client.core import Core, Times
 from veery.client.groups import removing, sequences
+from veery.client.groups.restoring import renew
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import erase_known, keys_of
 from veery.client.groups.writing import write_update
 from veery.client.own_swarm import delete_copies
-from veery.client.swarm_answers import swarm_result
-from veery.network.road import MemberAnswer
-from veery.network.signed_calls import call_signed
-from veery.protocol.constants import DAY_MS, TTL_CONFIG_MS
 from veery.protocol.content import GroupInviteResponse
 from veery.protocol.groups import members as group_members
 from veery.protocol.groups.members import Progress
-from veery.protocol.storage_rpc import AnswerMalformed, Expire, ExpireResult, sign_request
-from veery.protocol.swarm.nodes import ServiceNode
 from veery.store.tables import Tables
-
-RENEW_MS: Final = DAY_MS  # a poll within a day of the last renewal renews nothing
-_OK: Final = 200
-_EXTENDED_MAX: Final = 500  # hashes in one request
 
 
 async def tend(core: Core, room: GroupRoom) -> None:
@@ -56,42 +44,6 @@ async def bring(core: Core, room: GroupRoom) -> None:
         await sequences.push(core, room)
     if await core.read(lambda tables: _is_destroyed(room, tables)):
         await core.write(lambda tables: erase_known(tables, room.id, "destroyed", core.times()))
-
-
-async def renew(core: Core, room: GroupRoom) -> bool:
-    """Let documents and keys live on for 30 days, once a day; tells whether it was time. Raises NetworkError."""
-    now_ms = core.road.now_ms()
-    hashes, signer = await core.read(
-        lambda tables: (_renewed(room, tables, now_ms), room.signer(tables) if _is_open(room, tables) else None)
-    )
-    if not hashes or signer is None:
-        return False
-
-    sent: list[Expire] = []
-
-    def build(now_ms: int) -> Sequence[Expire]:
-        request = Expire(room.id.raw, hashes, (now_ms + TTL_CONFIG_MS,), extend=True)
-        sent[:] = [sign_request(request, signer)]
-        return sent
-
-    (answer,) = await call_signed(core.road, room.id.raw, build)
-    if answer.status != _OK:
-        return False
-    await Pushing(core, room.documents, lambda: signer).renew()
-    held = _held(sent[-1], answer, await core.road.members(room.id.raw))
-
-    def note(tables: Tables) -> bool:
-        if not _is_open(room, tables):
-            return False
-        row = tables.groups.update(room.id, lambda row: replace(row, renewed_ms=now_ms))
-        lost = held is not None and not held & keys_of(row).hashes.get(keys_of(row).generation or 0, frozenset())
-        if row.seed is not None and lost and room.keys(tables).pending is None:
-            room.rotate(tables, core.times())  # nobody who comes now could read anything
-        return room.needs_push(tables)
-
-    if await core.write(note):
-        await sequences.push(core, room)
-    return True
 
 
 async def _clear_letters(core: Core, room: GroupRoom) -> None:
@@ -149,23 +101,3 @@ def _settle(core: Core, room: GroupRoom, tables: Tables, times: Times) -> None:
         room.write_members(tables, [group_members.promoted(own, Progress.ACCEPTED)], times)
     if not room.key_fits(tables):
         room.rotate(tables, times)
-
-
-def _renewed(room: GroupRoom, tables: Tables, now_ms: int) -> tuple[str, ...]:
-    """What is to be kept alive now; nothing when that was done within a day."""
-    row = tables.groups.get(room.id)
-    if row is None or abs(now_ms - row.renewed_ms) < RENEW_MS:
-        return ()
-    return tuple(sorted(keys_of(row).active_hashes))[:_EXTENDED_MAX]
-
-
-def _held(request: Expire, answer: MemberAnswer, members: Sequence[ServiceNode]) -> frozenset[str] | None:
-    """Which hashes the swarm has, by most of its members; None when too few have proved anything."""
-    try:
-        result = swarm_result(request, answer, members)
-    except AnswerMalformed:
-        return None
-    if 2 * len(result.proved) <= result.size:
-        return None
-    found = [each for each in result.proved.values() if isinstance(each, ExpireResult)]
-    return frozenset(name for each in found for name in (*each.updated, *(each.unchanged or {})))
