@@ -57,6 +57,9 @@ def test_note_to_self_and_quotes_are_kept(home: Home, own: str) -> None:
     listed = home.veery("conversations")
     assert listed.out.splitlines()[1].startswith("Note to self ")
     assert "    > answers you, " in home.veery("messages", own).out
+    assert home.veery("conversation", "hide", own).code == 0
+    assert home.veery("conversations").err.startswith("All conversations are hidden; ")
+    assert len(home.veery("conversations", "--hidden", "--json").records) == 1
     missing = home.veery("send", own, "x", "--quote", "99", "--json")
     assert missing.error["kind"] == "client.not_found.message"
 

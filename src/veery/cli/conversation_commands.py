@@ -25,8 +25,11 @@ _PAGE: Final = 100
 
 def conversations(options: Namespace, console: Console) -> int:
     """List the conversations."""
-    (found,) = answers(options, console, [("conversations", {"hidden": options.hidden})])
-    _list(console, found, CONVERSATION_HEAD, "There are no conversations yet. Begin one with `veery send`.")
+    found, known = answers(options, console, [("conversations", {"hidden": each}) for each in (options.hidden, True)])
+    none = "All conversations are hidden; `veery conversations --hidden` lists them."
+    if not known:
+        none = "There are no conversations yet. Begin one with `veery send`."
+    _list(console, found, CONVERSATION_HEAD, none)
     return Exit.DONE
 
 
@@ -122,6 +125,6 @@ def _list(console: Console, found: list[Json], head: tuple[str, ...], empty: str
         console.table(head, [conversation_row(each, now) for each in found])
         unread = sum(int(each["unread"]) for each in found)
         if unread:
-            console.talk(f"{count(unread, 'unread message')}.")
+            console.talk(f"{count(unread, 'unread message')}. `veery messages NAME --mark-read` shows and marks them.")
     else:
         console.talk(empty)

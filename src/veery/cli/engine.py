@@ -17,6 +17,7 @@ from veery.cli.console import Console
 from veery.cli.profiles import existing_profile
 from veery.cli.quick import Questions, engine_runs
 from veery.cli.running import run_coroutine
+from veery.cli.text import now_ms
 from veery.cli.unlock import unlock_of
 from veery.errors import VeeryError
 from veery.network.proxy import Proxy
@@ -77,7 +78,9 @@ async def settle(session: Session) -> None:
 
 
 def _untried(copy: dict[str, Any]) -> bool:
-    return copy["attempts"] == 0 and copy["waiting_since"] is None
+    if copy["waiting_since"] is not None:  # for keys; what was just woken is looked at once
+        return bool(copy["next_attempt_at"] <= now_ms())
+    return bool(copy["attempts"] == 0)
 
 
 def opener(options: Namespace, console: Console) -> Opening:

@@ -34,8 +34,9 @@ def find_among(typed: str, known: Iterable[Conversation]) -> str:
     if len(found) == 1:
         return found.pop()
     if found:
-        raise NotFound(f"`{typed}` fits {len(found)} contacts", remedy="Use the Account ID, or more of its beginning")
+        raise NotFound(f"`{typed}` fits {len(found)} contacts or groups", remedy="Use the ID, or more of its beginning")
     raise NotFound(
-        f"no contact is called `{typed}`",
-        remedy="Use the whole Account ID (66 characters, beginning with 05); `veery conversations` lists contacts",
+        f"no contact or group is called `{typed}`",
+        remedy="`veery conversations` and `veery requests` list names and IDs, of which the beginning is enough; for"
+        " somebody new give the whole Account ID (66 characters, beginning with 05)",
     )

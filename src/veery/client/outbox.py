@@ -9,6 +9,7 @@ from veery.client import fates
 from veery.client.core import Core
 from veery.client.faults import no_copy
 from veery.client.levels.key_fetching import KeyFetching
+from veery.client.levels.notices import FOR_CONTACT
 from veery.store.held_copies import Held
 from veery.store.message_values import AttachmentState
 from veery.store.outbox import Copy, CopyState, NewCopy
@@ -99,8 +100,9 @@ class OutboxService:
     async def retry_copy(self, copy: int) -> None:
         """Try a copy again now that no message shows; one that waits for keys has them looked up. Raises NotFound."""
         now_ms = self._core.clock.now_ms()
-        held = await self._core.read(lambda tables: _needed(tables, copy))
-        self._keys.look_anew(held.destination)
+        held, waits = await self._core.read(lambda tables: (_needed(tables, copy), tables.held.get(copy)))
+        if waits is not None and waits.reason in FOR_CONTACT:
+            await self._keys.look_again(held.destination)
         await self._core.write(lambda tables: _retry(tables, copy, now_ms))
         self._core.outbox_changed.set()
 

@@ -141,8 +141,8 @@ class Sending:
         does when the keys of its recipient were seen only after it was sealed.
         """
         now_ms = self._core.clock.now_ms()
-        for copy in await self._core.read(lambda tables: tables.outbox.of(message)):
-            self._keys.look_anew(copy.destination)
+        for contact in await self._core.read(lambda tables: tables.held.contacts(message)):
+            await self._keys.look_again(contact)
         await self._core.write(lambda tables: _retry(tables, message, now_ms))
         self._core.outbox_changed.set()
 

@@ -14,7 +14,7 @@ from veery.protocol.account import AccountId
 from veery.store.message_values import DeliveryState
 from veery.store.messages import Messages
 from veery.store.outbox import Copy, Outbox
-from veery.store.sql import Connection, clamp, one
+from veery.store.sql import Connection, account, clamp, one
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,15 @@ class HeldCopies:
         """Every copy that waits for keys, by its id; those that go out without them do not any more."""
         rows = self._db.execute("SELECT copy, reason, since_ms FROM held_copies WHERE chosen = 0").fetchall()
         return {int(copy): Held(str(reason), int(since)) for copy, reason, since in rows}
+
+    def contacts(self, message: int) -> tuple[AccountId, ...]:
+        """For whose keys the recipient's copy of a message waits: one contact, or none."""
+        rows = self._db.execute(
+            "SELECT destination FROM held_copies JOIN outbox ON outbox.id = copy"
+            " WHERE message = ? AND role = 'recipient' AND chosen = 0",
+            (clamp(message),),
+        )
+        return tuple(account(row[0]) for row in rows)
 
     def count(self, destination: AccountId) -> int:
         """How many copies for an account wait."""

@@ -148,6 +148,7 @@ LASTING: Final = frozenset(
     {
         "wait_stored",
         "fetch",
+        "retry",
         "sync_now",
         "sync_flush",
         "path",

@@ -30,6 +30,7 @@ from veery.store.contact_keys import ContactSecurity
 from veery.store.tables import Tables
 
 ATTEMPTS: Final = 3  # fetches that establish nothing, before what is remembered decides
+LOOK_S: Final = 10.0  # so long a person waits for keys that are looked up
 PREFETCHES_MAX: Final = 4  # contacts that are asked about in the background at the same time
 _OK: Final = 200
 
@@ -59,7 +60,6 @@ class KeyFetching:
         self._failures: dict[bytes, int] = {}
         self._wanted: dict[bytes, AccountId] = {}
         self._asked = asyncio.Event()
-        self._anew: set[bytes] = set()  # whose keys the user wants looked up, whatever was answered before
         self._slots = asyncio.Semaphore(PREFETCHES_MAX)
 
     def want(self, account: AccountId) -> None:
@@ -68,10 +68,14 @@ class KeyFetching:
             self._wanted[account.raw] = account
             self._asked.set()
 
-    def look_anew(self, account: AccountId) -> None:
-        """Have the next send to a contact ask for keys, although an answer of the last hour would hold (06.10)."""
-        if account.prefix == PREFIX_USER and account != self._core.own:
-            self._anew.add(account.raw)
+    async def look_again(self, account: AccountId) -> None:
+        """Ask for the keys of a contact now, although an answer of the last hour would hold for sends (06.10).
+
+        Nobody waits for it longer than `LOOK_S` seconds; when the network gives nothing, what is remembered stays.
+        """
+        with suppress(NetworkError, TimeoutError):
+            async with asyncio.timeout(LOOK_S), self._lock(account):
+                await self._fetch(account, await self._known(account))
 
     async def run(self) -> None:
         """Fetch what is wanted, until cancelled."""
@@ -102,8 +106,6 @@ class KeyFetching:
 
     async def _must_fetch(self, account: AccountId) -> bool:
         """Whether a send waits for a fetch. One that need not wait has it made in the background."""
-        if account.raw in self._anew:
-            return True
         known = await self._known(account)
         plan = known.keys.cache.send(self._core.road.now_ms())
         if plan.step is SendStep.FETCH_THEN_DECIDE:
@@ -131,7 +133,6 @@ class KeyFetching:
             self._failures[account.raw] = failures
             raise KeysUnknown("no member of the recipient's swarm tells whether they publish keys")
         self._failures.pop(account.raw, None)
-        self._anew.discard(account.raw)
 
     # -- one fetch ---------------------------------------------------------------------------------------------
 
@@ -147,8 +148,6 @@ class KeyFetching:
             raise asking.fault
         times = core.times()
         await core.write(lambda tables: learn_fetched(tables, account, result, times))
-        if result.end is not FetchEnd.FAILED:
-            self._anew.discard(account.raw)
         core.outbox_changed.set()
         return result
 
