@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -18,12 +17,13 @@ from cryptography.hazmat.primitives import padding as block_padding
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.ciphers.algorithms import AES, ChaCha20
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from veery.errors import Misuse, Rejected
+from veery.protocol import xchacha
 from veery.protocol.constants import (
     KEY_SIZE,
     MLKEM_CIPHERTEXT_SIZE,
@@ -40,6 +40,7 @@ XCHACHA_TAG_SIZE: Final = 16
 GCM_NONCE_SIZE: Final = 12
 GCM_TAG_SIZE: Final = 16
 CBC_BLOCK: Final = 16
+_OPENSSL_SIZES: Final = range(16_384, 2**31 - 64)  # bytes of a text: below, libsodium is quicker; above, alone
 
 
 class CryptoFailed(Rejected):
@@ -200,17 +201,21 @@ def xchacha_encrypt(key: bytes, nonce: bytes, plaintext: bytes, ad: bytes = b"")
     """XChaCha20-Poly1305 (IETF): ciphertext and tag, 16 bytes longer than the plaintext. Nonce 24 bytes."""
     _sized(key, KEY_SIZE, "an XChaCha20 key")
     _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
+    if len(plaintext) in _OPENSSL_SIZES:
+        return xchacha.encrypt(key, nonce, plaintext, ad)
     return bytes(bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, ad, nonce, key))
 
 
-def xchacha_decrypt(key: bytes, nonce: bytes, ciphertext: bytes, ad: bytes = b"") -> bytes:
+def xchacha_decrypt(key: bytes, nonce: bytes, ciphertext: bytes | memoryview, ad: bytes = b"") -> bytes:
     """Open `xchacha_encrypt`. Raises CryptoFailed."""
     _sized(key, KEY_SIZE, "an XChaCha20 key")
     if len(nonce) != XCHACHA_NONCE_SIZE or len(ciphertext) < XCHACHA_TAG_SIZE:
         raise CryptoFailed("the ciphertext is too short", kind="protocol.crypto.short")
     try:
-        return bytes(bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, ad, nonce, key))
-    except CryptoError:
+        if len(ciphertext) in _OPENSSL_SIZES:
+            return xchacha.decrypt(key, nonce, ciphertext, ad)
+        return bytes(bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(bytes(ciphertext), ad, nonce, key))
+    except (CryptoError, InvalidTag):
         raise CryptoFailed("the ciphertext does not open with this key") from None
 
 
@@ -219,7 +224,7 @@ def aes_gcm_encrypt(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
     return AESGCM(key).encrypt(_sized(nonce, GCM_NONCE_SIZE, "a GCM nonce"), plaintext, None)
 
 
-def aes_gcm_decrypt(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes:
+def aes_gcm_decrypt(key: bytes, nonce: bytes, ciphertext: bytes | memoryview) -> bytes:
     """Open `aes_gcm_encrypt`. Raises CryptoFailed."""
     if len(nonce) != GCM_NONCE_SIZE or len(ciphertext) < GCM_TAG_SIZE:
         raise CryptoFailed("the ciphertext is too short", kind="protocol.crypto.short")
@@ -275,8 +280,6 @@ def box_open(own_public: bytes, own_secret: bytes, sealed: bytes) -> bytes:
 
 Encapsulate = Callable[[bytes], tuple[bytes, bytes]]  # as `mlkem_encapsulate`
 
-_CHACHA_CONSTANTS: Final = struct.unpack("<4I", b"expand 32-byte k")
-
 
 def shake256(size: int, *parts: bytes) -> bytes:
     """SHAKE256 of the joined parts: `size` bytes."""
@@ -299,16 +302,7 @@ def xchacha_stream(key: bytes, nonce: bytes, data: bytes) -> bytes:
     Nonce 24 bytes. A key and nonce must never serve for two texts.
     """
     _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
-    # HChaCha20 is the first and last row of a ChaCha20 block without the addition of the initial state, and those two
-    # rows of it are public: constants and nonce. So the block is the library's, and only they are taken off.
-    block = struct.unpack("<16I", _chacha_stream(key, nonce[:16], bytes(64)))
-    initial = (*_CHACHA_CONSTANTS, *struct.unpack("<4I", nonce[:16]))
-    words = ((word - start) % 2**32 for word, start in zip(block[:4] + block[12:], initial, strict=True))
-    return _chacha_stream(struct.pack("<8I", *words), bytes(8) + nonce[16:], data)
-
-
-def _chacha_stream(key: bytes, counter_and_nonce: bytes, data: bytes) -> bytes:
-    return Cipher(ChaCha20(_sized(key, KEY_SIZE, "a ChaCha20 key"), counter_and_nonce), None).encryptor().update(data)
+    return xchacha.stream(_sized(key, KEY_SIZE, "an XChaCha20 key"), nonce, data)
 
 
 def mlkem_public(seed64: bytes) -> bytes:

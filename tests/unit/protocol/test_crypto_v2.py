@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from nacl import bindings
 
 from veery.errors import Misuse
 from veery.protocol import crypto
@@ -31,6 +32,26 @@ def test_the_raw_stream_is_that_of_the_cipher_one_block_earlier() -> None:
     # XChaCha20-Poly1305 spends block 0 on its authentication key, so its text begins with block 1.
     stream = crypto.xchacha_stream(KEY, NONCE, bytes(64 + 200))
     assert crypto.xchacha_encrypt(KEY, NONCE, bytes(200))[:-16] == stream[64:]
+
+
+@pytest.mark.parametrize("size", [16_383, 16_384, 16_385, 100_001])
+def test_large_texts_have_the_same_ciphertext_in_both_libraries(size: int) -> None:
+    text, ad = bytes(range(251)) * (size // 251 + 1), b"beside"
+    sealed = crypto.xchacha_encrypt(KEY, NONCE, text[:size], ad)
+    assert sealed == bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(text[:size], ad, NONCE, KEY)
+    assert crypto.xchacha_decrypt(KEY, NONCE, sealed, ad) == text[:size]
+    assert crypto.xchacha_decrypt(KEY, NONCE, memoryview(b"-" + sealed)[1:], ad) == text[:size]
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+@pytest.mark.parametrize("place", [0, -1])
+def test_an_altered_ciphertext_does_not_open_whatever_its_size(size: int, place: int) -> None:
+    sealed = bytearray(crypto.xchacha_encrypt(KEY, NONCE, bytes(size)))
+    sealed[place] ^= 1
+    with pytest.raises(CryptoFailed):
+        crypto.xchacha_decrypt(KEY, NONCE, bytes(sealed))
+    with pytest.raises(CryptoFailed):
+        crypto.xchacha_decrypt(KEY, NONCE, crypto.xchacha_encrypt(KEY, NONCE, bytes(size)), b"other")
 
 
 @pytest.mark.parametrize("size", [0, 1, 8, 32, 63, 64, 65, 1_000])
