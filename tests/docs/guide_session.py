@@ -2,8 +2,9 @@
 
 A line `alice$ veery …` is a command of Alice, run by a shell in her own directory and home; what follows up to the next
 such line is what it prints, errors included. A command that ends in `&` goes on in the background, and its first line
-is what it prints. On the page everybody keeps one Account ID, in reality it is another at each run: both ways are
-translated. `VARIES` says what else may differ; nothing else may.
+is what it prints. A command that only looks is asked again for a while until it shows what the page says. On the page
+everybody keeps one Account ID, in reality it is another at each run: both ways are translated. `VARIES` says what else
+may differ; nothing else may.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -29,14 +31,17 @@ VARIES: Final = (
     (WORDS, "  WORDS"),
     (re.compile(r"\bPython [0-9.]+, \S+ \S+$", re.MULTILINE), "MACHINE"),
     (re.compile(r"\S+(?= \(this device\))"), "NAME"),
+    (re.compile(r"(?<=\b[0-9a-f]{8}  )\S+(?= +command line)|(?<=\b[0-9a-f]{8} )\S+(?= asks to be linked)"), "NAME"),
+    (re.compile(r"^\S+(?= \([0-9a-f]{8}\) is linked)", re.MULTILINE), "NAME"),
     (re.compile(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d)?"), "TIME"),
     (re.compile(r"\b(?:just now|\d+ (?:s|min) ago)\b"), "AGO"),
     (re.compile(r"\bin \d+ (?:days?|h|min|s)\b"), "IN"),
+    (re.compile(r"\bfor \d+ (?:h|min|s) more\b"), "A WHILE"),
+    (re.compile(r", of which [0-9.]+ \S+ are unused"), ""),
     (re.compile(r"\bstored on \d of \d\b"), "stored on K of N"),
     (re.compile(r"\[(?:v1|v2)\]"), "[LEVEL]"),
     (re.compile(r"(?:\b[0-9a-f]{4} ){3}[0-9a-f]{4}\b"), "FINGERPRINT"),
     (re.compile(r"(?<=\b0[35][0-9a-f]{4}…)[0-9a-f]{4}\b"), "END"),
-    (re.compile(r" in (?:\w+ \(03[0-9a-f]{4}…\)|03[0-9a-f]{4}…END)"), " in GROUP"),
     (re.compile(r"\b\d of \d answer|\b\d ready\b"), "SOME"),
     (re.compile(r"\b(?:ahead|behind); corrected for"), "off"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "RECORD"),
@@ -48,6 +53,15 @@ VARIES: Final = (
     (re.compile(r"(?:[A-Z][a-z]+, ){6}[A-Z][a-z]+"), "EMOJI NAMES"),
     (re.compile(r" +"), " "),
 )
+
+
+# What only looks, and may be done again until it shows what other people's machines have just told.
+LOOKS: Final = re.compile(
+    r"veery (?:messages|conversations|requests|outbox|group (?:list|show)|device list|attachments list"
+    r"|contact security)(?: (?!retry|drop|send-anyway|accept|decline|block)[^-]|$)"
+)
+LOOK_S: Final = 20.0
+LOOK_EVERY_S: Final = 0.5
 
 
 def steady(text: str) -> str:
@@ -127,7 +141,17 @@ class Session:
 
     def _take(self, step: Step) -> None:
         command = self._real(step.command)
-        told = self._background(step.who, command) if command.endswith("&") else self._foreground(step.who, command)
+        if command.endswith("&"):
+            self._note(step, self._background(step.who, command))
+            return
+        until = time.monotonic() + (LOOK_S if LOOKS.match(command) and "--require-v2" not in command else 0)
+        self._note(step, self._foreground(step.who, command))
+        while step.differs and time.monotonic() < until:
+            time.sleep(LOOK_EVERY_S)
+            self._note(step, self._foreground(step.who, command))
+
+    def _note(self, step: Step, told: str) -> None:
+        """Take over what a step has printed, and the ids in it."""
         found = WORDS.search(told)
         if found and not self.words:
             self.words = found[1]

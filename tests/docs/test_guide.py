@@ -1,6 +1,6 @@
-"""The user guide: every command in it is run, and prints what the guide says (with `VEERY_GUIDE=1`).
+"""The user guide: every command in it is run over a lab, and prints what the guide says.
 
-`VEERY_GUIDE_WRITE=1 pytest tests/docs/test_guide.py` writes what is printed now into the guide.
+`VEERY_GUIDE_WRITE=1 pytest -m slow tests/docs/test_guide.py` writes what is printed now into the guide.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tests.docs.guide_session import Session, Step, steady, steps
 pytestmark = [pytest.mark.network, pytest.mark.timeout(400), pytest.mark.xdist_group("guide")]
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 WRITE = "VEERY_GUIDE_WRITE"
-COMPARE = "VEERY_GUIDE"
 
 
 def photo() -> bytes:
@@ -35,10 +34,7 @@ def difference(step: Step) -> str:
     return f"{step.who}$ {step.command}\n" + "\n".join(lines)
 
 
-@pytest.mark.skipif(
-    not os.environ.get(COMPARE) and not os.environ.get(WRITE),
-    reason=f"set {COMPARE}=1: every command of the guide is run over a lab, which takes more than a minute",
-)
+@pytest.mark.slow
 def test_the_guide_shows_what_happens(tmp_path: Path) -> None:
     page = GUIDE.read_text()
     lab = Lab(Home(tmp_path / "lab"))
