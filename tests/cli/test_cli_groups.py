@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from tests.cli.harness import Home
+from tests.cli.harness import Home, Terminal
 from tests.cli.test_cli_talk import Lab, Person
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab-groups")]
@@ -66,11 +68,16 @@ def test_a_group_by_commands(lab: Lab) -> None:
     alice.good("receive")
     assert statuses(alice.good("group", "show", "Runners", "--json").record)[bob.id] == "promotion_accepted"
     assert alice.veery("group", "remove", "Runners", bob.id).err.startswith("veery: An admin cannot be removed")
+    assert (
+        "veery: No member of the group is called `Nobody`." in alice.veery("group", "remove", "Runners", "Nobody").err
+    )
     assert alice.good("group", "leave", "Runners").err == "You have left the group.\n"
     assert alice.good("group", "list", "--json").records == []
     bob.good("receive")
     assert alice.id not in statuses(bob.good("group", "show", "Runners", "--json").record)
-    assert bob.good("group", "destroy", "Runners", "--json").record["state"] == "destroyed"
+    assert bob.veery("group", "destroy", "Runners", "--json").error["kind"] == "cli.no_terminal"
+    done = bob.good("group", "destroy", "Runners", "--yes", "--json").record
+    assert (done["state"], done["pending"]) == ("destroyed", False)
 
 
 def test_declining_resending_and_removing_by_commands(lab: Lab) -> None:
@@ -100,3 +107,125 @@ def test_admins_let_messages_of_a_group_disappear(lab: Lab) -> None:
     (shown,) = [each for each in alice.good("messages", "Diary", "--json").records if each["kind"] == "text"]
     assert shown["disappears"] == {"mode": "after_send", "seconds": 43_200}
     assert (shown["sender_name"], shown["expires"] is not None) == ("Alice", True)
+
+
+def on_a_terminal(lab: Lab, person: Person, said: str, *args: str) -> tuple[str, int]:
+    """What is shown when a person answers the one question of a command; and its exit code."""
+    terminal = Terminal(lab.home, "--profile", person.profile, *args)
+    terminal.read_until("[y/N] ")
+    terminal.type(said)
+    code = terminal.finish()
+    return terminal.shown, code
+
+
+def test_what_ends_for_everybody_is_asked_first(lab: Lab) -> None:
+    alice = Person(lab, "a-asked", "Alice")
+    alice.good("group", "create", "Writers")
+    alice.good("send", "Writers", "a page")
+    for verb in ("clear", "destroy"):
+        refused = alice.veery("group", verb, "Writers")
+        assert (refused.code, "Say it with --yes" in refused.err) == (1, True)
+    shown, code = on_a_terminal(lab, alice, "n", "group", "clear", "Writers")
+    assert "Delete all messages of Writers for everybody?" in shown
+    assert (code, "Nothing is changed." in shown) == (1, True)
+    assert [each["text"] for each in alice.good("messages", "Writers", "--json").records] == ["a page"]
+    shown, code = on_a_terminal(lab, alice, "y", "group", "clear", "Writers")
+    assert code == 0
+    assert alice.good("messages", "Writers", "--json").records == []
+    # The last admin: without a terminal it is refused with a way out, with one it is asked.
+    assert alice.veery("group", "leave", "Writers", "--json").error["kind"] == "client.group.last_admin"
+    shown, code = on_a_terminal(lab, alice, "", "group", "leave", "Writers")
+    assert "You are the last admin of Writers: without you it ends." in shown
+    assert (code, len(alice.good("group", "list", "--json").records)) == (1, 1)
+    shown, code = on_a_terminal(lab, alice, "yes", "group", "destroy", "Writers")
+    assert (code, "The group is deleted for everybody." in shown) == (0, True)
+    assert alice.good("group", "list", "--json").records == []
+    alice.good("group", "create", "Again")
+    assert alice.good("group", "leave", "Again", "--yes", "--json").record["state"] == "destroyed"
+
+
+def test_invitations_that_cannot_be_taken_up_say_why(lab: Lab) -> None:
+    alice, bob = Person(lab, "a-taken", "Alice"), Person(lab, "b-taken", "Bob")
+    alice.good("group", "create", "Singers", bob.id)
+    bob.good("receive")
+    early = bob.veery("send", "Singers", "hello?")
+    assert early.code == 1
+    assert "Take it up with `veery group accept`" in early.err
+    bob.good("group", "accept", "Singers")
+    again = bob.veery("group", "accept", "Singers", "--json")
+    assert (again.code, again.error["kind"]) == (1, "client.group.accepted")
+    alice.good("receive")
+    alice.good("group", "remove", "Singers", "Bob")
+    bob.good("receive")
+    for verb in ("accept", "decline"):
+        kicked = bob.veery("group", verb, "Singers", "--json")
+        assert (kicked.code, kicked.error["kind"]) == (1, "client.group.kicked")
+    alice.good("group", "create", "Dancers", bob.id)
+    bob.good("receive")
+    bob.good("group", "accept", "Dancers")
+    alice.good("group", "destroy", "Dancers", "--yes")
+    bob.good("receive")
+    gone = bob.veery("group", "accept", "Dancers")
+    assert (gone.code, gone.err.startswith("veery: The group was deleted")) == (1, True)
+    assert bob.good("group", "leave", "Dancers", "--json").record["state"] == "left"
+    unknown = bob.veery("send", "Nobodies", "hello", "--json")
+    assert unknown.error["message"] == "no contact or group is called `Nobodies`"
+    assert bob.veery("group", "show", "Nobodies", "--json").error["message"] == "no group is called `Nobodies`"
+
+
+def test_a_group_shows_who_is_what_in_it(lab: Lab) -> None:
+    alice, bob = Person(lab, "a-shown", "Alice"), Person(lab, "b-shown", "Bob")
+    made = alice.good("group", "create", "Painters", bob.id).out
+    assert "you    admin, since 20" in made
+    bob.good("receive")
+    shown = bob.good("group", "accept", "Painters").out
+    assert "you    member, since 20" in shown
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.endswith((alice.id, bob.id))}
+    assert rows["Alice"] == ["admin", "joined", alice.id]
+    assert rows["Bob"][:2] == ["(you)", "member"]
+    alice.good("receive")
+    bob.good("send", "Painters", "one")
+    bob.good("send", "Painters", "two")
+    alice.good("receive")
+    (listed,) = alice.good("group", "list", "--json").records
+    assert (listed["unread"], listed["joined_at"] is not None) == (2, True)
+    table = alice.good("group", "list").out
+    assert table.splitlines()[1].split() == ["Painters", "admin", "2", "2", made.split("id")[1].split()[0]]
+
+
+def test_a_picture_by_commands(lab: Lab, tmp_path: Path) -> None:
+    alice, bob = Person(lab, "a-picture", "Alice"), Person(lab, "b-picture", "Bob")
+    Image.new("RGB", (800, 400), "green").save(tmp_path / "hills.png")
+    alice.good("group", "create", "Climbers", bob.id)
+    bob.good("receive")
+    bob.good("group", "accept", "Climbers")
+    assert bob.veery("group", "picture", "Climbers", str(tmp_path / "hills.png"), "--json").error["kind"] == (
+        "client.group.not_admin"
+    )
+    told = alice.good("group", "picture", "Climbers", str(tmp_path / "hills.png"))
+    assert "The group shows the new picture (400 by 400 pixels" in told.err
+    bob.good("receive")
+    saved = bob.good("group", "picture", "Climbers", "--save", str(tmp_path / "seen.png"), "--json").record
+    assert saved["path"] == str(tmp_path / "seen.png")
+    with Image.open(tmp_path / "seen.png") as image:
+        assert image.size == (400, 400)
+    removed = alice.good("group", "picture", "Climbers", "--remove", "--json").record
+    assert (removed["picture"], removed["set"], removed["pending"]) == (False, None, False)
+    bob.good("receive")
+    missing = bob.veery("group", "picture", "Climbers", "--save", str(tmp_path / "none.png"), "--json")
+    assert (missing.code, missing.error["kind"]) == (1, "client.not_found.picture")
+    assert bob.veery("group", "picture", "Climbers").code == 2
+
+
+def test_without_a_network_changes_are_kept_and_said(lab: Lab, tmp_path: Path) -> None:
+    alice, bob = Person(lab, "a-offline", "Alice"), Person(lab, "b-offline", "Bob")
+    alice.good("group", "create", "Sailors")
+    nowhere = ("--proxy", "socks5h://127.0.0.1:9")
+    renamed = alice.good(*nowhere, "group", "rename", "Sailors", "Rowers")
+    assert "A change is kept here, and not in the network yet." in renamed.err
+    invited = alice.good(*nowhere, "group", "invite", "Rowers", bob.id, "--json").record
+    assert (invited["pending"], statuses(invited)[bob.id]) == (True, "invite_sending")
+    alice.good("receive")
+    shown = alice.good("group", "show", "Rowers", "--json").record
+    assert (shown["pending"], statuses(shown)[bob.id]) == (False, "invite_sent")
+    assert "group Rowers" in bob.good("receive").out

@@ -77,7 +77,7 @@ async def test_errors_cross_the_socket(tmp_path: Path) -> None:
         for session in (own, remote):
             with pytest.raises(NotFound) as caught:
                 await session.call("send", to="nobody", text="x")
-            assert "no contact is called" in str(caught.value)
+            assert "no contact or group is called" in str(caught.value)
             assert caught.value.remedy
 
 

@@ -7,6 +7,11 @@ from veery.cli.console import Console
 from veery.cli.unlock import NoTerminal, has_terminal
 
 
+def can_ask(console: Console) -> bool:
+    """Whether a person can be asked: there is a terminal, and no program reads what is printed."""
+    return not console.as_json and has_terminal(console)
+
+
 def agreed(console: Console, question: str, *, yes: bool, option: str = "--yes") -> bool:
     """Whether the person says yes. yes: it was said on the command line; option: how that is done.
 
@@ -29,7 +34,7 @@ def chosen(console: Console, question: str, count: int, option: str) -> int | No
 
 def typed(console: Console, question: str, option: str) -> str:
     """One line from the terminal. option: what to give on the command line in its place. Raises NoTerminal."""
-    if console.as_json or not has_terminal(console):
+    if not can_ask(console):
         raise NoTerminal("there is no terminal to ask a person", remedy=f"Say it with {option}")
     console.err.write(question)
     console.err.flush()

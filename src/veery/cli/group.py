@@ -20,14 +20,14 @@ invitation, and becomes a member by accepting it."""
 _LIST: Final = """\
 List your groups, also those that you are invited to and have not answered yet, and those that are over."""
 _SHOW: Final = """\
-Show a group and how each member stands: joined, invited, whether the invitation was sent or failed, admin, or about to
-be removed."""
+Show a group, your role in it and since when you are in it, and how each member stands: invitation on its way, sent,
+failed or accepted, promotion likewise, or about to be removed."""
 _INVITE: Final = """\
 Invite more people. They read what is written from now on; with --history also what was written before and is still in
 the network (up to 14 days)."""
 _ACCEPT: Final = """\
 Take up an invitation. The group is read, and its admins learn that you have joined. An invitation from somebody whom
-you have accepted as a contact is taken up by itself."""
+you have accepted as a contact is taken up by itself, so there is nothing to accept then."""
 _DECLINE: Final = """\
 Refuse an invitation. Nothing is sent, so nobody learns of it."""
 _PROMOTE: Final = """\
@@ -46,12 +46,13 @@ Show all members another picture of the group: JPEG, PNG, WebP or GIF. It is cut
 loses its metadata, and lies encrypted on the file server of the network, where admins keep it alive. --save writes the
 picture that the group shows to a new file; every member can do that."""
 _CLEAR: Final = """\
-Delete all messages of the group up to now, for everybody."""
+Delete all messages of the group up to now, for everybody. It asks first; --yes says that it need not."""
 _LEAVE: Final = """\
-Leave a group. It is removed from your account with all its messages. The last admin cannot leave: promote somebody
-before, or destroy the group."""
+Leave a group. It is removed from your account with all its messages. Without its last admin nobody could change it:
+promote somebody before, or let it end for everybody, which is asked first; --yes says that it need not."""
 _DESTROY: Final = """\
-End a group for everybody and for ever. Its messages are deleted on all devices of all members."""
+End a group for everybody and for ever. Its messages are deleted on all devices of all members. It asks first; --yes
+says that it need not."""
 _VERBS: Final = (
     ("show", "show a group and its members", _SHOW, "veery group show Walkers"),
     ("accept", "take up an invitation", _ACCEPT, "veery group accept Walkers"),
@@ -80,7 +81,9 @@ def add(commands: Commands, summary: str) -> None:
     create.add_argument("--description", metavar="TEXT", help="what the group is about")
     _verb(verbs, "list", "list your groups", _LIST, "veery group list")
     for name, what, about, example in _VERBS:
-        _with_group(_verb(verbs, name, what, about, example))
+        verb = _with_group(_verb(verbs, name, what, about, example))
+        if name in ("clear", "leave", "destroy"):
+            verb.add_argument("--yes", action="store_true", help="do not ask")
     for name, what, about, example in _MEMBERS:
         verb = _with_group(_verb(verbs, name, what, about, example))
         verb.add_argument("members", metavar="MEMBER", nargs="+", help="Account ID, or the name of a member or contact")

@@ -6,14 +6,17 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
+from veery.cli.asking import agreed, can_ask
 from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
 from veery.cli.questions import answer
 from veery.cli.shown import Json
 from veery.cli.text import clock_time, count, duration, one_line, size
+from veery.errors import VeeryError
 
 _LIST_HEAD: Final = ("NAME", "STATE", "MEMBERS", "UNREAD", "ID")
-_MEMBER_HEAD: Final = ("NAME", "STATE", "ACCOUNT ID")
+_MEMBER_HEAD: Final = ("NAME", "ROLE", "STATE", "ACCOUNT ID")
+_LAST_ADMIN: Final = "client.group.last_admin"  # kind of the error when the last admin leaves
 STATES: Final = {
     "joined": "member",
     "invited": "invited, not answered",
@@ -28,11 +31,11 @@ STATUSES: Final = {
     "invite_sent": "invited",
     "invite_failed": "invitation failed",
     "invite_accepted": "joined",
-    "promotion_not_sent": "admin, not told yet",
+    "promotion_not_sent": "not promoted yet",
     "promotion_sending": "promotion is being sent",
-    "promotion_sent": "admin, told",
+    "promotion_sent": "promoted, not taken up yet",
     "promotion_failed": "promotion failed",
-    "promotion_accepted": "admin",
+    "promotion_accepted": "joined",
     "removed": "being removed",
     "removed_including_messages": "being removed, with messages",
     "removed_unknown": "being removed",
@@ -138,17 +141,50 @@ def picture_group(options: Namespace, console: Console) -> int:
 
 def clear_group(options: Namespace, console: Console) -> int:
     """Delete all messages for everybody."""
+    if not _agreed(options, console, "Delete all messages of {} for everybody?"):
+        return Exit.FAILED
     return _shown(console, answer(options, console, "group_clear", group=options.group))
 
 
 def leave_group(options: Namespace, console: Console) -> int:
-    """Leave."""
-    return _over(options, console, "group_leave", "You have left the group.")
+    """Leave. What the last admin leaves ends for everybody, if that is what is wanted."""
+    try:
+        return _over(options, console, "group_leave", "You have left the group.")
+    except VeeryError as error:
+        if error.kind != _LAST_ADMIN or not (options.yes or can_ask(console)):
+            raise
+    if not _agreed(options, console, "You are the last admin of {}: without you it ends. Delete it for everybody?"):
+        return Exit.FAILED
+    return _destroyed(options, console)
 
 
 def destroy_group(options: Namespace, console: Console) -> int:
     """End a group."""
-    return _over(options, console, "group_destroy", "The group is deleted for everybody.")
+    if not _agreed(options, console, "Delete {} for everybody, for ever, with all its messages?"):
+        return Exit.FAILED
+    return _destroyed(options, console)
+
+
+def _destroyed(options: Namespace, console: Console) -> int:
+    told = "The group is deleted for everybody."
+    kept = "The group ends. The network does not know it yet; it is told while `veery receive` runs."
+    found = answer(options, console, "group_destroy", group=options.group)
+    if console.as_json:
+        console.record(found)
+    else:
+        console.talk(kept if found["pending"] else told)
+    return Exit.DONE
+
+
+def _agreed(options: Namespace, console: Console, question: str) -> bool:
+    """Whether the person says yes. Raises NoTerminal, and NotFound for no such group."""
+    if options.yes or not can_ask(console):
+        return agreed(console, question, yes=options.yes)
+    name = one_line(str(answer(options, console, "group_show", group=options.group)["name"]))
+    if agreed(console, question.format(name), yes=False):
+        return True
+    console.talk("Nothing is changed.")
+    return False
 
 
 def _absolute(path: str) -> str:
@@ -181,6 +217,10 @@ def _shown(console: Console, group: Json) -> int:
 
 def _facts(group: Json) -> list[tuple[str, str]]:
     pairs = [("name", one_line(str(group["name"]))), ("id", str(group["id"])), ("state", _state(group))]
+    if group["state"] == "joined":
+        role = "admin" if group["admin"] else "member"
+        since = f", since {clock_time(int(group['joined_at']))}" if group["joined_at"] else ""
+        pairs.append(("you", role + since))
     if group["description"]:
         pairs.append(("about", one_line(str(group["description"]))))
     if group["created_at"]:
@@ -193,7 +233,9 @@ def _facts(group: Json) -> list[tuple[str, str]]:
 def _remarks(group: Json) -> list[str]:
     found = []
     if group["pending"]:
-        found.append("A change is not in the network yet; it is tried again.")
+        found.append(
+            "A change is kept here, and not in the network yet. It goes out by itself while `veery receive` runs."
+        )
     if group["expired"]:
         found.append("The network holds nothing of this group any more; an admin who has it can bring it back.")
     if group["state"] == "invited":
@@ -205,16 +247,16 @@ def _remarks(group: Json) -> list[str]:
 
 
 def _state(group: Json) -> str:
-    if group["state"] == "joined" and group["admin"]:
-        return "admin"
     return STATES.get(str(group["state"]), str(group["state"]))
 
 
 def _row(group: Json) -> tuple[str, ...]:
     unread = str(group["unread"] or "")
-    return one_line(str(group["name"])), _state(group), str(group["members"] or ""), unread, str(group["id"])
+    state = "admin" if group["state"] == "joined" and group["admin"] else _state(group)
+    return one_line(str(group["name"])), state, str(group["members"] or ""), unread, str(group["id"])
 
 
 def _member_row(member: Json) -> tuple[str, ...]:
     name = f"{one_line(str(member['name']))} (you)" if member["you"] else one_line(str(member["name"]))
-    return name, STATUSES.get(str(member["status"]), str(member["status"])), str(member["id"])
+    role = "admin" if member["admin"] else "member"
+    return name, role, STATUSES.get(str(member["status"]), str(member["status"])), str(member["id"])

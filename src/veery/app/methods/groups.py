@@ -8,6 +8,8 @@ from typing import Final
 from veery.app.methods.files import absolute_path, picture_view
 from veery.app.methods.parameters import Json, ParametersWrong, Params, find_conversation, flag_of, text_of
 from veery.client.client import Client
+from veery.client.groups.faults import no_member
+from veery.errors import NotFound
 from veery.protocol.account import AccountId
 from veery.protocol.constants import GROUP_MEMBERS_MAX, PREFIX_GROUP
 from veery.runtime.paths import write_new
@@ -56,21 +58,21 @@ async def group_decline(client: Client, params: Params) -> Json:
 async def group_promote(client: Client, params: Params) -> Json:
     """Make members admins."""
     group = await _group(client, params)
-    await client.groups.promote_all(group, await _people(client, params))
+    await client.groups.promote_all(group, await _people(client, params, members=True))
     return await client.groups.show(group)
 
 
 async def group_resend(client: Client, params: Params) -> Json:
     """Send invitations or promotions again."""
     group = await _group(client, params)
-    await client.groups.resend_all(group, await _people(client, params))
+    await client.groups.resend_all(group, await _people(client, params, members=True))
     return await client.groups.show(group)
 
 
 async def group_remove(client: Client, params: Params) -> Json:
     """Remove members, with `messages` also what they wrote."""
     group = await _group(client, params)
-    await client.groups.remove(group, await _people(client, params), messages=flag_of(params, "messages"))
+    await client.groups.remove(group, await _people(client, params, members=True), messages=flag_of(params, "messages"))
     return await client.groups.show(group)
 
 
@@ -134,8 +136,8 @@ async def _group(client: Client, params: Params) -> AccountId:
     return await client.groups.find(text_of(params, "group"))
 
 
-async def _people(client: Client, params: Params) -> list[AccountId]:
-    """Account IDs of those who are named, as members of the group or as contacts."""
+async def _people(client: Client, params: Params, *, members: bool = False) -> list[AccountId]:
+    """Account IDs of those who are named, as members of the group or as contacts. members: no others."""
     named = params.get("members")
     if not isinstance(named, list) or not 0 < len(named) <= GROUP_MEMBERS_MAX:
         raise ParametersWrong(f"`members` must be 1 to {GROUP_MEMBERS_MAX} texts")
@@ -144,8 +146,17 @@ async def _people(client: Client, params: Params) -> list[AccountId]:
     for each in named:
         if not isinstance(each, str):
             raise ParametersWrong("each of `members` must be text")
-        found.append(AccountId.parse_user(_listed(each, listed) or await find_conversation(client, each)))
+        found.append(AccountId.parse_user(_listed(each, listed) or await _known(client, each, members=members)))
     return found
+
+
+async def _known(client: Client, typed: str, *, members: bool) -> str:
+    try:
+        return await find_conversation(client, typed)
+    except NotFound:
+        if members:
+            raise no_member(typed.strip()) from None
+        raise
 
 
 def _listed(typed: str, listed: list[Json]) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from veery.client.client import Client
 from veery.client.finding import find_among, whole_id
 from veery.client.views import conversation_view
-from veery.errors import ClientError
+from veery.errors import ClientError, NotFound
 
 Json: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Any]
@@ -68,7 +69,12 @@ async def find_conversation(client: Client, named: str) -> str:
     typed = named.strip()
     if (found := whole_id(typed)) is not None:
         return found
-    return find_among(typed, [*await client.conversations.list(hidden=True), *await client.requests.list()])
+    try:
+        return find_among(typed, [*await client.conversations.list(hidden=True), *await client.requests.list()])
+    except NotFound as error:
+        with suppress(NotFound):  # a group that has no conversation: of an invitation that was not answered, say
+            return (await client.groups.find(typed)).hex
+        raise error from None
 
 
 async def changed(client: Client, params: Params, change: Callable[[str], Awaitable[None]]) -> Json:

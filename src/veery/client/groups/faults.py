@@ -44,19 +44,19 @@ class SenderRefused(Rejected):
     default_kind = "group.refused.sender"
 
 
-def no_group() -> NotFound:
-    """The error for a group that the account does not know."""
+def no_group(named: str | None = None) -> NotFound:
+    """The error for a group that the account does not know. named: what was typed."""
     return NotFound(
-        "there is no such group",
+        "there is no such group" if named is None else f"no group is called `{named}`",
         kind="client.not_found.group",
         remedy="`veery group list` shows the groups of this account",
     )
 
 
-def no_member() -> NotFound:
-    """The error for somebody who is not in the group."""
+def no_member(named: str | None = None) -> NotFound:
+    """The error for somebody who is not in the group. named: what was typed."""
     return NotFound(
-        "the group has no such member",
+        "the group has no such member" if named is None else f"no member of the group is called `{named}`",
         kind="client.not_found.member",
         remedy="`veery group show` lists the members",
     )

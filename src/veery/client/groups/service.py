@@ -33,7 +33,7 @@ from veery.client.picture_files import PictureFiles
 from veery.client.receiving import Fetched
 from veery.client.rereading import Rereading
 from veery.client.views import Json
-from veery.errors import NetworkError
+from veery.errors import NetworkError, NotFound
 from veery.protocol.account import AccountId
 from veery.protocol.constants import SECOND_MS
 from veery.store.tables import Tables
@@ -100,8 +100,14 @@ class Groups:
         by_id = [row.id for row in rows if len(typed) >= 4 and row.id.hex.startswith(typed.lower())]
         by_name = [row.id for row in rows if row.name.casefold() == typed.casefold()]
         found = set(by_name or by_id)
-        if len(found) != 1:
-            raise no_group()
+        if len(found) > 1:
+            raise NotFound(
+                f"`{typed}` fits {len(found)} groups",
+                kind="client.not_found.group",
+                remedy="Use the id, or more of its beginning; `veery group list` shows them",
+            )
+        if not found:
+            raise no_group(typed)
         return found.pop()
 
     async def fetch(self, group: Id | None = None) -> Fetched:
@@ -119,7 +125,11 @@ class Groups:
             if row.removed:
                 check_open(row)
             if not row.invited:
-                raise GroupRefused("the invitation was answered already", kind="client.group.accepted")
+                raise GroupRefused(
+                    "you are in the group already",
+                    kind="client.group.accepted",
+                    remedy="Invitations of accepted contacts are taken up by themselves; `veery group show` shows it",
+                )
             accepted = replace(row, invited=False, responding=True, joined_s=times.network_ms // SECOND_MS)
             tables.groups.save(accepted)
             open_conversation(tables, accepted, times)
@@ -136,9 +146,11 @@ class Groups:
 
         def work(tables: Tables) -> tuple[str, ...]:
             row = room.row(tables)
+            if row.removed:
+                check_open(row)
             if not row.invited:
-                remedy = "Leave the group with `veery group leave`"
-                raise GroupRefused("the invitation was answered already", kind="client.group.accepted", remedy=remedy)
+                remedy = "Leave it with `veery group leave`"
+                raise GroupRefused("you are in the group already", kind="client.group.accepted", remedy=remedy)
             erase(tables, row, "declined", times)
             return row.letters
 
