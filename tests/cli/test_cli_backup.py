@@ -78,10 +78,11 @@ def test_a_profile_moves_by_a_code(tmp_path: Path) -> None:
         offered = json.loads(process.stdout.readline())
         came = new.veery("transfer", "receive", offered["code"], offered["address"], "--no-passphrase", "--json")
         assert came.code == 0, came.err
-        assert came.record == {"profile": "default", "messages": 0, "files": 0}
+        assert came.record == {"profile": "default", "messages": 0, "files": 0, "linked": False}
         assert json.loads(process.stdout.readline()) == {"event": "arrived"}
         assert process.wait(20) == 0
     assert new.veery("account", "show", "--json").record["account_id"] == made["account_id"]
     assert not list((tmp_path / "old").rglob("*.backup"))
-    for wrong in (("abc", "127.0.0.1:1"), ("4821-anchor-mustard", "nowhere")):
+    ways = ("4821-anchor-mustard",), ("482193-anchor-mustard",), ("482193-anchor-mustard", "127.0.0.1:1")
+    for wrong in (("abc", "127.0.0.1:1"), ("4821-anchor-mustard", "nowhere"), *ways):
         assert new.veery("--profile", "x", "transfer", "receive", *wrong, "--no-passphrase").code != 0

@@ -56,6 +56,7 @@ from veery.client.sending import Sending
 from veery.client.settings import SettingsService
 from veery.client.storage import StorageService
 from veery.client.timers import Timers
+from veery.client.transfer.service import Transfer
 from veery.client.typing_indicators import TypingIndicators
 from veery.network.client_road import OnionRoad
 from veery.network.proxy import Proxy
@@ -113,6 +114,7 @@ class Client:
         self.locking = Locking(core)
         self.naming = Naming(core)
         self.backup = Backup(core)
+        self.transfer = Transfer(core, self.backup)
         self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox, self.storage)
 
     @classmethod
@@ -233,6 +235,7 @@ async def _opened(profile: Profile, road: Road | None, proxy: Proxy | None, cloc
         client = Client(core, owns_road=road is None, proxy=proxy)
         await client.storage.begin()
         await client.devices.begin()
+        await client.transfer.begin()
         return client
     except BaseException:
         await store.close()

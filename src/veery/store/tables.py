@@ -17,6 +17,7 @@ from veery.store.groups import Groups
 from veery.store.held_copies import HeldCopies
 from veery.store.inbox import Inbox
 from veery.store.messages import Messages
+from veery.store.moving import Moving
 from veery.store.network_state import NetworkState
 from veery.store.outbox import Outbox
 from veery.store.own_echoes import OwnEchoesTable
@@ -48,6 +49,7 @@ class Tables:
         "held",
         "inbox",
         "messages",
+        "moving",
         "network",
         "outbox",
         "own_echoes",
@@ -75,6 +77,7 @@ class Tables:
         self.held = HeldCopies(connection)
         self.inbox = Inbox(connection)
         self.messages = Messages(connection)
+        self.moving = Moving(connection)
         self.network = NetworkState(connection)
         self.outbox = Outbox(connection)
         self.own_echoes = OwnEchoesTable(connection)

@@ -20,8 +20,9 @@ from veery.client.transfer import (
     TransferCodeWrong,
     receive_profile,
 )
+from veery.client.transfer.connection import HELLO, ConnectionPipe
 from veery.client.transfer.messages import ID_SIZE, Offer, hear
-from veery.client.transfer.session import HELLO, agree
+from veery.client.transfer.session import agree
 from veery.protocol.words_english import WORDS
 from veery.runtime.randomness import random_bytes
 from veery.runtime.sqlite import Connection
@@ -94,7 +95,7 @@ async def test_a_connection_that_broke_goes_on(tmp_path: Path) -> None:
     offsets: list[int] = []
     async with sender(target, lambda done, _: offsets.append(done)) as old:
         reader, writer = await asyncio.open_connection("127.0.0.1", old.port)
-        session = await agree(reader, writer, CODE, old_device=False)
+        session = await agree(ConnectionPipe(reader, writer), CODE, old_device=False)
         offer = await hear(session)
         assert offer == Offer(ID, size, SECRET.reveal().decode())
         writer.close()

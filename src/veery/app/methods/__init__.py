@@ -19,6 +19,7 @@ from veery.app.methods import (
     groups,
     locking,
     messages,
+    moving,
     names,
     outbox,
     own_account,
@@ -138,7 +139,9 @@ METHODS: Final[Mapping[str, Method]] = {
         events.acknowledged,
     )
 }
-STREAMS: Final[Mapping[str, Stream]] = {each.__name__: each for each in (events.follow, road.doctor)}
+STREAMS: Final[Mapping[str, Stream]] = {
+    each.__name__: each for each in (events.follow, road.doctor, moving.transfer_send)
+}
 
 HELLO: Final = own_account.hello.__name__
 # Not made twice by being made again: a session repeats these when the process that it asked has ended.

@@ -30,10 +30,7 @@ class FileServers:
     async def own(self) -> FileServer:
         """The file server of the network. Raises FileServerMissing."""
         text = await self._core.read(lambda tables: tables.accounts.get().network)
-        entry = NetworkFile.parse(text).file_server
-        if entry is None or entry.key is None:
-            raise FileServerMissing("this network has no file server")
-        return server_at(entry.url, entry.key)
+        return server_of(NetworkFile.parse(text))
 
     async def upload(self, blob: bytes, *, stream: bool) -> FileUrl:
         """Keep a blob for two weeks; gives its URL. Raises NetworkError, FileServerRefused, FileAnswerMalformed."""
@@ -56,6 +53,14 @@ class FileServers:
         server = url.server(await self.own())
         request = extend_request(url.file_id)
         return read_info(await self._core.road.request(server.destination(), request, timeout_s=FILE_ASK_TIMEOUT_S))
+
+
+def server_of(network: NetworkFile) -> FileServer:
+    """The file server of a network. Raises FileServerMissing."""
+    entry = network.file_server
+    if entry is None or entry.key is None:
+        raise FileServerMissing("this network has no file server")
+    return server_at(entry.url, entry.key)
 
 
 def server_at(url: str, key: bytes) -> FileServer:

@@ -1,4 +1,9 @@
-"""The short code of a transfer: four digits and two words, as in `4821-anchor-mustard`."""
+"""The short code of a transfer: digits and two words, as in `4821-anchor-mustard`.
+
+Four digits for two devices in one network, where all of the code is secret. Six digits when they meet through the
+swarm: there the digits are the nameplate, which says where to meet and which others can find out; the words, about 21
+bits, are the secret, and can be guessed at three times.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,8 @@ from veery.errors import Malformed
 from veery.protocol.words_english import WORDS
 
 DIGITS: Final = 4
-_FORM: Final = re.compile(rf"([0-9]{{{DIGITS}}})[-\s]+([a-z]+)[-\s]+([a-z]+)")
+NAMEPLATE_DIGITS: Final = 6
+_FORM: Final = re.compile(rf"([0-9]{{{DIGITS}}}|[0-9]{{{NAMEPLATE_DIGITS}}})[-\s]+([a-z]+)[-\s]+([a-z]+)")
 _PREFIX: Final = 3  # letters that tell the words apart
 
 
@@ -24,14 +30,14 @@ class TransferCodeWrong(Malformed):
 
 @dataclass(frozen=True, slots=True)
 class TransferCode:
-    """A code, about 34 bits: enough for a key that can be guessed at three times. `text` is how it is shown."""
+    """A code: enough for a key that can be guessed at three times. `text` is how it is shown."""
 
     text: str = field(repr=False)
 
     @classmethod
-    def create(cls, randbelow: Callable[[int], int]) -> TransferCode:
-        """A new random code."""
-        digits = "".join(str(randbelow(10)) for _ in range(DIGITS))
+    def create(cls, randbelow: Callable[[int], int], *, by_server: bool = False) -> TransferCode:
+        """A new random code. by_server: for devices that meet through the swarm."""
+        digits = "".join(str(randbelow(10)) for _ in range(NAMEPLATE_DIGITS if by_server else DIGITS))
         return cls("-".join((digits, WORDS[randbelow(len(WORDS))], WORDS[randbelow(len(WORDS))])))
 
     @classmethod
@@ -41,6 +47,12 @@ class TransferCode:
         if found is None:
             raise TransferCodeWrong("this is not a code of a transfer")
         return cls("-".join((found[1], _word(found[2]), _word(found[3]))))
+
+    @property
+    def nameplate(self) -> str | None:
+        """The digits that say where the devices meet in the swarm; None for a code of the local network."""
+        digits = self.text.partition("-")[0]
+        return digits if len(digits) == NAMEPLATE_DIGITS else None
 
 
 def _word(typed: str) -> str:

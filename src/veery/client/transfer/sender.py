@@ -1,4 +1,4 @@
-"""The old device: offers its backup to whoever has the code, until it has arrived."""
+"""The old device in the same network: offers its backup to whoever has the code, until it has arrived."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from veery.client.transfer.code import TransferCode
+from veery.client.transfer.connection import ConnectionPipe
 from veery.client.transfer.messages import Arrived, Offer, Wanted, hear, say
 from veery.client.transfer.session import FRAME_MAX, CodeNotTheSame, Session, TransferFault, agree
 from veery.runtime.faults import files_mapped
@@ -70,8 +71,7 @@ class ProfileSender:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            session = await agree(reader, writer, self._code, old_device=True)
-            self._guesses = 0
+            session = await agree(ConnectionPipe(reader, writer), self._code, old_device=True)
             await self._give(session)
         except CodeNotTheSame as error:
             self._guesses += 1

@@ -53,6 +53,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "held_copies": "see outbox",
     "copy_levels": "see outbox",
     "unconfirmed": "see outbox",
+    "moving": "an offer of one device, with the key of another backup",
+    "moving_pieces": "see moving",
 }
 INDEXES: Final = "search"  # tables that begin so are made of others by triggers
 # Triggers have filled these by then; the rows of the backup take their place.
