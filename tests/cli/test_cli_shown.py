@@ -186,7 +186,7 @@ def test_what_rides_on_a_message() -> None:
                 {"id": BOB, "title": "Bob\nB. @everyone", "own": False},
                 {"id": ALICE, "title": None, "own": True},
             ],
-            preview={"url": "https://a.example/x", "title": "A page", "image": False},
+            preview={"url": "https://a.example/x", "title": "A page", "image": None},
             invitation={"url": "https://c.example/room", "name": "Room"},
         )
     )
@@ -208,6 +208,8 @@ def test_quotes_reactions_and_notices() -> None:
         "    [what you write from now on does not disappear]"
     ]
     assert body_lines(message(text="", kind="missed_call")) == ["    [missed call]"]
+    assert body_lines(message(text="", kind="screenshot")) == ["    [took a screenshot]"]
+    assert body_lines(message(text="", notice="media_saved", kind=None)) == ["    [saved a file of yours]"]
     assert body_lines(message(text="", kind="of_tomorrow")) == ["    [of tomorrow]"]
 
 
