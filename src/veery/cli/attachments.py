@@ -16,7 +16,9 @@ _LIST: Final = """\
 List the files of a conversation, or of all, newest first: number, what it is, and whether it is here."""
 _SAVE: Final = """\
 Write a file where you want it, fetched over the network if it is not here yet. Its name is made harmless, and nothing
-is overwritten. What is saved is no longer encrypted."""
+is overwritten. What is saved is no longer encrypted. Pictures have a thumbnail beside them, which stays here when
+`veery storage trim` takes the picture; videos have none. Contacts are told of saved files only if you switch that on:
+`veery settings set tell-saved on`."""
 
 
 def add(commands: Commands, summary: str) -> None:
@@ -44,6 +46,7 @@ def add(commands: Commands, summary: str) -> None:
         example="veery attachments save 12 -o ~/Downloads",
     )
     save.add_argument("attachment", metavar="NUMBER", type=int, help="its number in `veery attachments list`")
+    save.add_argument("--thumbnail", action="store_true", help="write the small picture that is here in its place")
     save.add_argument(
         "-o", "--output", metavar="PATH", default=".", help="file or directory (default: the current directory)"
     )

@@ -43,7 +43,9 @@ def save(options: Namespace, console: Console) -> int:
     """Write a file to a place of the user's."""
     to = Path(options.output).expanduser().absolute()
     with console.progress("Fetching the file"):
-        saved = answer(options, console, "attachment_save", id=options.attachment, to=str(to))
+        saved = answer(
+            options, console, "attachment_save", id=options.attachment, to=str(to), thumbnail=options.thumbnail
+        )
     if console.as_json:
         console.record(saved)
     else:

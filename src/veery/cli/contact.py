@@ -17,6 +17,10 @@ _UNBLOCK: Final = """\
 Take messages of a contact again. What was sent in between is lost."""
 _NICKNAME: Final = """\
 Give a contact a name of your own, which is shown in place of the one they chose. An empty one takes it away."""
+_TRUST: Final = """\
+Fetch the files that a contact sends as soon as they come, or wait until you save them. Trust stays on this device, and
+nobody is told. Files of groups and of your own devices come by themselves; `veery settings set auto-downloads off`
+stops all of that. Only the file server of the network is asked by itself, and only for files up to 10 MB."""
 _REMOVE: Final = """\
 Remove a contact from this device, with all messages and everything you have settled. Nothing is sent; if the same
 person writes again, that is a message request."""
@@ -65,7 +69,16 @@ def add(commands: Commands, summary: str) -> None:
         about=_REMOVE,
         example="veery contact remove 0512ab",
     )
-    for verb in (block, unblock, nickname, remove, *_add_looks(verbs)):
+    trust = add_command(
+        verbs,
+        "trust",
+        deferred("conversation_commands", "trust_contact"),
+        summary="fetch files of a contact as they come",
+        about=_TRUST,
+        example="veery contact trust 0512ab --downloads on",
+    )
+    trust.add_argument("--downloads", choices=("on", "off"), required=True, help="fetch files by itself, or wait")
+    for verb in (block, unblock, nickname, trust, remove, *_add_looks(verbs)):
         verb.add_argument("conversation", metavar="ID", help="Account ID, or a contact's name or beginning of the ID")
     nickname.add_argument("nickname", metavar="NICKNAME", help="what to call them")
 

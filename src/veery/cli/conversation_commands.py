@@ -107,6 +107,13 @@ def name_contact(options: Namespace, console: Console) -> int:
     return _change(options, console, "set_nickname", said, nickname=options.nickname)
 
 
+def trust_contact(options: Namespace, console: Console) -> int:
+    """Fetch files of a contact as they come, or wait."""
+    trusted = options.downloads == "on"
+    said = "Files of {name} are fetched as they come." if trusted else "Files of {name} wait until you save them."
+    return _change(options, console, "trust_downloads", said, trusted=trusted)
+
+
 def _change(options: Namespace, console: Console, method: str, said: str, **params: Any) -> int:
     changed = answer(options, console, method, conversation=options.conversation, **params)
     if console.as_json:

@@ -38,6 +38,8 @@ class Change(Enum):
     UNMUTED = "unmuted"  # its messages notify again
     HIDDEN = "hidden"  # is kept out of the list
     SHOWN = "shown"  # is back in the list
+    TRUSTED = "trusted"  # files of the contact are fetched by themselves
+    UNTRUSTED = "untrusted"  # they wait until they are asked for
     NAMED = "named"  # this account calls the contact something else
     CLEARED = "cleared"  # its messages are gone from this device
     REMOVED = "removed"  # its messages are gone from this device, and it from the list

@@ -122,6 +122,14 @@ class Conversations:
         """Notify of its messages again. Raises NotFound."""
         await self._change(conversation, Change.UNMUTED, lambda held: replace(held, muted_until_ms=0))
 
+    async def trust_downloads(self, conversation: str, trusted: bool) -> None:
+        """Fetch files of a contact as they come, or wait until they are asked for (09.6). Nobody is told.
+
+        Raises NotFound.
+        """
+        change = Change.TRUSTED if trusted else Change.UNTRUSTED
+        await self._change(conversation, change, lambda held: replace(held, downloads=trusted))
+
     async def view(self, message: int) -> Json:
         """Everything that is shown of one message. Raises NotFound."""
 

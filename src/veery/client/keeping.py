@@ -9,14 +9,23 @@ from typing import Final
 from veery.client.approval import approve, shown
 from veery.client.arrivals import Arrival, Batch
 from veery.client.disappearing import arrived, arrived_read, start_after_reading
+from veery.client.downloads import fetched_by_itself
 from veery.client.fates import MESSAGE_EVENT
 from veery.client.levels.notices import level_of, note_level
 from veery.client.settings import Strangers, Switch, strangers, switched_on
 from veery.client.views import TEXT, message_fields
 from veery.protocol.content import AttachmentPointer, DataMessage
+from veery.protocol.content.preview import is_kept
 from veery.secret import Secret
 from veery.store.conversations import CONTACT, Conversation
-from veery.store.message_values import Delivery, DeliveryState, Message, NewAttachment, NewMessage
+from veery.store.message_values import (
+    AttachmentState,
+    Delivery,
+    DeliveryState,
+    Message,
+    NewAttachment,
+    NewMessage,
+)
 from veery.store.tables import Tables
 
 NOTICE_EVENT: Final = "notice"
@@ -46,7 +55,7 @@ def keep(
         level=arrival.opened.level,
         late=arrival.item.hash in batch.late,
         expiration=arrived(batch, arrival),
-        attachments=tuple(_attachment(each) for each in attachments),
+        attachments=_attachments(batch, arrival, conversation, attachments),
     )
     id_ = tables.messages.insert(new)
     message = None if id_ is None else tables.messages.get(id_)
@@ -120,6 +129,24 @@ def _notifies(tables: Tables, conversation: Conversation, message: Message, now_
     if message.outgoing or message.read or conversation.blocked or conversation.is_muted(now_ms):
         return False
     return not conversation.is_request or switched_on(tables, Switch.NOTIFY_REQUESTS)
+
+
+def _attachments(
+    batch: Batch, arrival: Arrival, conversation: Conversation, pointers: Sequence[AttachmentPointer]
+) -> tuple[NewAttachment, ...]:
+    """What is kept of pointers, and of that to a preview's picture; some are to be fetched at once (09.6)."""
+    kept = [_attachment(each) for each in pointers]
+    data = arrival.opened.content.kind
+    if isinstance(data, DataMessage) and data.preview[:1] and is_kept(data.preview[0], data.body or ""):
+        image = data.preview[0].image
+        if image is not None and image.url:
+            kept.append(replace(_attachment(image), preview=True))
+    return tuple(
+        replace(each, state=AttachmentState.WANTED)
+        if fetched_by_itself(batch.tables, conversation, each, own=arrival.own)
+        else each
+        for each in kept
+    )
 
 
 def _attachment(pointer: AttachmentPointer) -> NewAttachment:

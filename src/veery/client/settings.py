@@ -25,6 +25,7 @@ class Switch(Enum):
     TYPING = "typing_indicators"  # sends typing indicators, and looks at those that come
     LINK_PREVIEWS = "link_previews"  # makes previews of links in own messages
     NOTIFY_REQUESTS = "notify_requests"  # message requests notify as messages of contacts do
+    TELL_SAVED = "tell_saved"  # tells a contact when a file of theirs is saved, 02.8.8
 
 
 class Strangers(Enum):
@@ -56,12 +57,20 @@ STRANGERS: Final = Setting(
     (Strangers.REQUESTS.value, Strangers.OPEN.value, Strangers.CONTACTS.value),
     "people you have not accepted: they may ask (requests), write (open), or are dropped (contacts)",
 )
+DOWNLOADS: Final = Setting(
+    "auto-downloads",
+    "auto_downloads",
+    (ON, OFF),
+    "fetch files of groups, your own devices, and contacts you trust for that, by itself",
+)
 SETTINGS: Final = (
     Setting("read-receipts", Switch.READ_RECEIPTS.value, (OFF, ON), "tell contacts what you have read, and be told"),
     Setting("typing", Switch.TYPING.value, (OFF, ON), "tell contacts that you are typing, and be told"),
     Setting("link-previews", Switch.LINK_PREVIEWS.value, (OFF, ON), "send the title of a linked page; needs --proxy"),
     Setting("notify-requests", Switch.NOTIFY_REQUESTS.value, (OFF, ON), "let message requests notify"),
     STRANGERS,
+    Setting("tell-saved", Switch.TELL_SAVED.value, (OFF, ON), "tell contacts when you save a file of theirs"),
+    DOWNLOADS,
 )
 
 

@@ -49,7 +49,7 @@ def message_fields(tables: Tables, message: Message, *, request: bool, kind: Kin
         "late": message.late,
         "quote": None if data is None or data.quote is None else _quote(tables, data.quote, message.conversation),
         "mentions": _mentions(tables, message.body),
-        "preview": None if data is None else _preview(data),
+        "preview": None if data is None else _preview(tables, message, data),
         "invitation": None if data is None else _invitation(data),
         "disappears": _disappears(message.expiration.type, message.expiration.timer_s),
     }
@@ -128,6 +128,7 @@ def conversation_view(conversation: Conversation, own: str) -> Json:
         "expiration_timer_s": conversation.expiration_timer_s,
         "disappears": _disappears(conversation.expiration_type, conversation.expiration_timer_s),
         "muted_until": conversation.muted_until_ms or None,
+        "downloads": conversation.downloads,
     }
 
 
@@ -144,6 +145,7 @@ def attachment_fields(attachment: Attachment) -> Json:
         "caption": pointer.caption,
         "flags": pointer.flags,
         "state": pointer.state.value,
+        "thumbnail": pointer.thumbnail is not None,
     }
 
 
@@ -191,11 +193,13 @@ def _mentions(tables: Tables, body: str) -> list[Json]:
     return [{"id": each, "title": titles.get(each), "own": each == own} for each in ids]
 
 
-def _preview(data: DataMessage) -> Json | None:
-    """The first link preview, if it belongs to a link of the body (02.3.3). image: whether there is one to fetch."""
+def _preview(tables: Tables, message: Message, data: DataMessage) -> Json | None:
+    """The first link preview, if it belongs to a link of the body (02.3.3). image: its picture, as an attachment."""
     for preview in data.preview[:1]:
         if is_kept(preview, data.body or ""):
-            return {"url": preview.url, "title": preview.title, "image": preview.image is not None}
+            image = None if preview.image is None else tables.attachments.preview_of(message.id)
+            shown = None if image is None else attachment_fields(image)
+            return {"url": preview.url, "title": preview.title, "image": shown}
     return None
 
 

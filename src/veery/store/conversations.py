@@ -32,6 +32,7 @@ class Conversation:
     profile_s: seconds, 02.7.2. priority: 0 normal, above pinned (higher first), below hidden. active_ms: T of the
     newest message, None while there was none. last_read_ms: T up to which everything is read. unread: incoming
     messages that are not read; it is counted, so `save` does not look at it. muted_until_ms: local time.
+    downloads: files of this contact are fetched by themselves, which only this device knows (09.6).
     Names and ids do not print.
     """
 
@@ -54,6 +55,7 @@ class Conversation:
     expiration_timer_s: int = 0
     unread: int = 0
     muted_until_ms: int = 0
+    downloads: bool = False
 
     def is_muted(self, now_ms: int) -> bool:
         """Whether nobody is to be notified of its messages now (local time)."""
@@ -79,6 +81,7 @@ class Conversation:
 _COLUMNS: Final = (
     "SELECT id, kind, created_ms, name, nickname, profile_s, picture_url, picture_key, approved, approved_me, blocked,"
     " priority, active_ms, last_read_ms, marked_unread, expiration_type, expiration_timer_s, muted_until_ms,"
+    " downloads,"
 )
 _SELECT: Final = (
     _COLUMNS + " (SELECT count(*) FROM messages WHERE messages.conversation = conversations.key AND read = 0)"  # noqa: S608
@@ -147,7 +150,7 @@ class Conversations:
             "UPDATE conversations SET kind = ?2, created_ms = ?3, name = ?4, nickname = ?5, profile_s = ?6,"
             " picture_url = ?7, picture_key = ?8, approved = ?9, approved_me = ?10, blocked = ?11, priority = ?12,"
             " active_ms = ?13, last_read_ms = ?14, marked_unread = ?15, expiration_type = ?16,"
-            " expiration_timer_s = ?17, muted_until_ms = ?18 WHERE id = ?1",
+            " expiration_timer_s = ?17, muted_until_ms = ?18, downloads = ?19 WHERE id = ?1",
             (
                 conversation.id,
                 conversation.kind,
@@ -167,6 +170,7 @@ class Conversations:
                 conversation.expiration_type,
                 conversation.expiration_timer_s,
                 clamp(conversation.muted_until_ms),
+                int(conversation.downloads),
             ),
         ).rowcount
         if not changed:
@@ -194,7 +198,7 @@ class Conversations:
 
 def _conversation(row: Row) -> Conversation:
     (id_, kind, created, name, nickname, profile_s, url, key, approved, approved_me, blocked, *rest) = row
-    (priority, active, last_read, marked, expiration_type, timer, muted_until, unread) = rest
+    (priority, active, last_read, marked, expiration_type, timer, muted_until, downloads, unread) = rest
     return Conversation(
         id=id_,
         kind=kind,
@@ -215,4 +219,5 @@ def _conversation(row: Row) -> Conversation:
         expiration_timer_s=timer,
         unread=unread,
         muted_until_ms=muted_until,
+        downloads=bool(downloads),
     )

@@ -80,7 +80,11 @@ class Expiration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewAttachment:
-    """One attachment pointer of a new message (02.7.4), and a local file if there is one already."""
+    """One attachment pointer of a new message (02.7.4), and a local file if there is one already.
+
+    thumbnail: name of the local file of a small picture, encrypted with `thumbnail_key`. preview: it is the picture of
+    the message's link preview.
+    """
 
     url: str = field(repr=False)
     content_type: str = ""
@@ -95,16 +99,20 @@ class NewAttachment:
     state: AttachmentState = AttachmentState.REMOTE
     file: str | None = None
     file_key: Secret | None = None
+    thumbnail: str | None = None
+    thumbnail_key: Secret | None = None
+    preview: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attachment:
-    """One attachment in the store. file: name of the local file, encrypted with `file_key`."""
+    """One attachment in the store. failures: downloads in a row that failed."""
 
     id: int
     message: int
     position: int
     pointer: NewAttachment
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 A rule takes files that came longer ago than `older_ms`, or are larger than `larger_bytes`; with both, files for which
 both are true; with neither it keeps everything. It is for one conversation, or the default of all conversations that
 have no rule of their own. Several rules of a conversation add up. Without rules nothing is ever taken, and never more
-than the local file: the message, its text, and what it says about the file stay.
+than the local file: the message, its text, what it says about the file, and the thumbnail of a picture stay.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ _MESSAGE_SIZES: Final = "SELECT conversation, kind, received_ms, length(content)
 _FILE_SIZES: Final = (
     f"SELECT m.conversation, {_KIND}, m.received_ms, b.size, CASE WHEN {_FITS} THEN b.size ELSE 0 END{_FILES}"
 )
+_THUMBNAIL_SIZES: Final = (
+    "SELECT m.conversation, 'thumbnail', m.received_ms, b.size, 0 FROM attachments AS a"
+    " JOIN messages AS m ON m.id = a.message JOIN blobs AS b ON b.name = a.thumbnail"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class TrimRule:
 class Share:
     """What of one conversation, kind and age takes space.
 
-    kind: of messages, or image, video, audio, file. age: 0 up to a month, 1 up to a year, 2 older. size: bytes of
-    content, or of local files. freed: bytes that the rules would free now.
+    kind: of messages, or image, video, audio, file, thumbnail. age: 0 up to a month, 1 up to a year, 2 older. size:
+    bytes of content, or of local files. freed: bytes that the rules would free now.
     """
 
     conversation: str = field(repr=False)
@@ -155,7 +159,8 @@ class Trimming:
         """What takes space: messages, then local files, by conversation, kind and age. Walks all messages."""
         names = dict(self._db.execute("SELECT key, id FROM conversations").fetchall())
         messages = _summed(self._db.execute(_MESSAGE_SIZES), names, now_ms)
-        return (*messages, *_summed(self._db.execute(_FILE_SIZES, (now_ms,)), names, now_ms))
+        files = _summed(self._db.execute(_FILE_SIZES, (now_ms,)), names, now_ms)
+        return (*messages, *files, *_summed(self._db.execute(_THUMBNAIL_SIZES), names, now_ms))
 
     def _key(self, conversation: str) -> int:
         row = one(self._db, "SELECT key FROM conversations WHERE id = ?", (conversation,))

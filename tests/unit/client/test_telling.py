@@ -208,6 +208,8 @@ async def test_settings(alice: Device) -> None:
         "link-previews": "off",
         "notify-requests": "off",
         "strangers": "requests",
+        "tell-saved": "off",
+        "auto-downloads": "on",
     }
     for name, value in (("typing", "yes"), ("colour", "on"), ("strangers", "")):
         with pytest.raises(SettingWrong):

@@ -65,6 +65,7 @@ METHODS: Final[Mapping[str, Method]] = {
         contacts.block,
         contacts.unblock,
         contacts.set_nickname,
+        contacts.trust_downloads,
         changes.message,
         changes.react,
         changes.unsend,

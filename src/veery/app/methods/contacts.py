@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from veery.app.methods.parameters import Json, Params, changed, text_of
+from veery.app.methods.parameters import Json, Params, changed, flag_of, text_of
 from veery.client.client import Client
 from veery.client.views import conversation_view
 
@@ -36,3 +36,9 @@ async def set_nickname(client: Client, params: Params) -> Json:
     """Call a contact something else on this device."""
     nickname = text_of(params, "nickname")
     return await changed(client, params, lambda found: client.conversations.set_nickname(found, nickname))
+
+
+async def trust_downloads(client: Client, params: Params) -> Json:
+    """Fetch files of a contact as they come. trusted: or wait until they are asked for."""
+    trusted = flag_of(params, "trusted")
+    return await changed(client, params, lambda found: client.conversations.trust_downloads(found, trusted))

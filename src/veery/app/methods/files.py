@@ -23,9 +23,9 @@ async def attachments(client: Client, params: Params) -> Json:
 
 
 async def attachment_save(client: Client, params: Params) -> Json:
-    """Write an attachment to a file or into a directory, fetched if it is not here."""
-    number = number_of(params, "id")
-    saved = await client.attachments.save(number, absolute_path(text_of(params, "to")))
+    """Write an attachment to a file or into a directory, fetched if it is not here. thumbnail: the small picture."""
+    number, thumbnail = number_of(params, "id"), flag_of(params, "thumbnail")
+    saved = await client.attachments.save(number, absolute_path(text_of(params, "to")), thumbnail=thumbnail)
     return {"id": number, "path": str(saved)}
 
 

@@ -1,4 +1,7 @@
-"""Downloads: files that are wanted here, one after the other, and again when the way there fails (09.6)."""
+"""Downloads: files that are wanted here, three at a time, and again when the way there fails (09.6).
+
+How often a download has failed, and when it is tried again, stands in the store: a restart changes neither.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ from typing import Final
 
 from veery.client.attachments.faults import FileServerMissing
 from veery.client.attachments.local_files import LocalFiles
-from veery.client.attachments.retrying import Retrying, keep_trying
+from veery.client.attachments.retrying import keep_trying
 from veery.client.attachments.servers import FileServers
+from veery.client.attachments.small_pictures import Kept, write_with_thumbnail
 from veery.client.core import Core
 from veery.client.views import Json
 from veery.errors import NetworkError, ProtocolError, Retry, VeeryError
 from veery.protocol.attachments import open_attachment, parse_url
 from veery.protocol.attachments.errors import FileServerRefused
+from veery.protocol.constants import SECOND_MS
 from veery.store.message_values import Attachment, AttachmentState, NewAttachment
 from veery.store.tables import Tables
 
@@ -24,10 +29,11 @@ log: Final = logging.getLogger(__name__)
 
 ATTACHMENT_EVENT: Final = "attachment"
 EXPIRED: Final = "client.attachment.expired"
-PAUSES_S: Final = (30.0, 1_800.0)  # after the first and the second failure; the third is the last, 09.6
+PAUSES_S: Final = (30, 1_800)  # after the first and the second failure; the third is the last, 09.6
 _LOOKED_AT: Final = 100
 _TOGETHER: Final = 3
 _GONE: Final = 404
+_LONGEST_MS: Final = max(PAUSES_S) * SECOND_MS
 
 
 class Downloads:
@@ -37,7 +43,6 @@ class Downloads:
         self._core = core
         self._files = files
         self._servers = servers
-        self._retrying = Retrying(core.clock, PAUSES_S)
         self._slots = asyncio.Semaphore(_TOGETHER)
 
     async def run(self) -> None:
@@ -45,10 +50,17 @@ class Downloads:
         await keep_trying(self._core, self.run_due)
 
     async def run_due(self) -> float | None:
-        """Try every file that is wanted; gives the moment (monotonic) of the next attempt, None if none waits."""
-        waiting = await self._core.read(lambda t: t.attachments.in_state(AttachmentState.WANTED, _LOOKED_AT))
-        await asyncio.gather(*(self._try(each) for each in waiting if self._retrying.is_due(each.id)))
-        return self._retrying.next(each.id for each in waiting)
+        """Try every file that is due; gives the moment (monotonic) of the next attempt, None if none waits."""
+        clock = self._core.clock
+        now_ms = clock.now_ms()
+        waiting = await self._core.read(lambda tables: tables.attachments.wanted(now_ms, _LOOKED_AT, _LONGEST_MS))
+        await asyncio.gather(*(self._try(each) for each in waiting))
+        due_ms = await self._core.read(lambda tables: tables.attachments.next_wanted_ms())
+        return (
+            None
+            if due_ms is None
+            else clock.monotonic() + min(max(0, due_ms - clock.now_ms()), _LONGEST_MS) / SECOND_MS
+        )
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """The content of a file that is not here: from the server, opened, and kept.
@@ -64,8 +76,8 @@ class Downloads:
                 if error.retry is Retry.NEVER:
                     await self._failed(attachment, error)
                 raise
-        kept = await self._files.write(plain)
-        await self._note(attachment, None, lambda t: t.attachments.set_stored(attachment.id, kept.name, kept.key))
+        kept = await write_with_thumbnail(self._files, plain, attachment.pointer.content_type)
+        await self._note(attachment, None, lambda tables: _stored(tables, attachment.id, kept))
         return plain
 
     async def _try(self, attachment: Attachment) -> None:
@@ -74,22 +86,28 @@ class Downloads:
         except ProtocolError as error:
             if error.retry is not Retry.NEVER:
                 await self._again(attachment, error)
-                return
         except (NetworkError, FileServerMissing) as error:
             await self._again(attachment, error)
-            return
-        self._retrying.done(attachment.id)
 
     async def _again(self, attachment: Attachment, error: VeeryError) -> None:
         log.info("A download failed: %s", error)
-        if self._retrying.failed(attachment.id) > len(PAUSES_S):
-            self._retrying.done(attachment.id)
+        failures = attachment.failures + 1
+        if failures > len(PAUSES_S):
             await self._failed(attachment, error)
+            return
+        next_ms = self._core.clock.now_ms() + PAUSES_S[failures - 1] * SECOND_MS
+        await self._core.write(lambda tables: tables.attachments.try_again(attachment.id, failures, next_ms))
 
     async def _failed(self, attachment: Attachment, error: VeeryError) -> None:
         gone = isinstance(error, FileServerRefused) and error.code == _GONE
         reason = EXPIRED if gone else error.kind
-        await self._note(attachment, reason, lambda t: t.attachments.set_state(attachment.id, AttachmentState.FAILED))
+
+        def change(tables: Tables) -> None:
+            tables.attachments.set_state(attachment.id, AttachmentState.FAILED)
+            if gone:
+                tables.attachments.forget_pointer(attachment.id)  # 09.6: it is never asked for again
+
+        await self._note(attachment, reason, change)
 
     async def _note(self, attachment: Attachment, reason: str | None, change: Callable[[Tables], None]) -> None:
         now_ms = self._core.clock.now_ms()
@@ -99,6 +117,12 @@ class Downloads:
 def _open(pointer: NewAttachment, blob: bytes) -> bytes:
     url = parse_url(pointer.url)
     return open_attachment(blob, url=url, key=pointer.key, digest=pointer.digest, size=pointer.size)
+
+
+def _stored(tables: Tables, id_: int, kept: Kept) -> None:
+    tables.attachments.set_stored(id_, kept.file.name, kept.file.key)
+    if kept.thumbnail is not None:
+        tables.attachments.set_thumbnail(id_, kept.thumbnail.name, kept.thumbnail.key)
 
 
 def _noted(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,8 +21,10 @@ FRAMES_MAX: Final = 1_000
 FRAME_PIXELS_MAX: Final = 400_000_000  # of all frames together
 SIDE_MAX: Final = 4_096  # pixels, 09.6
 THUMBNAIL_SIDE: Final = 200
+THUMBNAIL_TYPE: Final = "image/webp"
 _QUALITY: Final = 90
 _FORMATS: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+_STILLS: Final = {"MPO": "JPEG"}  # several JPEG in one file, of which the first is the picture
 EXTENSIONS: Final = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
 
 
@@ -40,11 +43,17 @@ def clean(data: bytes, *, side_max: int = SIDE_MAX, square: bool = False) -> Pic
 
     Raises PictureRefused: it is none of JPEG, PNG, WebP and GIF, is damaged, or would take too much memory.
     """
+    return _bounded(data, lambda image: _clean(image, side_max, square))
+
+
+def _bounded(data: bytes, work: Callable[[Image.Image], Picture]) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data), formats=tuple(_FORMATS)) as image:
-                return _clean(image, side_max, square)
+                if image.width * image.height > PIXELS_MAX:
+                    raise PictureRefused("the picture is too large", kind="client.attachment.picture.bomb")
+                return work(image)
         except UnidentifiedImageError:
             raise PictureRefused("this is not a picture of a kind that can be cleaned") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
@@ -59,19 +68,26 @@ def is_picture(content_type: str) -> bool:
 
 
 def thumbnail(data: bytes) -> Picture:
-    """A small picture of a picture. Raises PictureRefused."""
-    return clean(data, side_max=THUMBNAIL_SIDE)
+    """A small still WebP picture, at most 200 pixels a side, without metadata; of an animation its first frame.
+
+    Raises PictureRefused.
+    """
+    return _bounded(data, _thumbnail)
 
 
 def _clean(image: Image.Image, side_max: int, square: bool) -> Picture:
-    kind = str(image.format)
-    if image.width * image.height > PIXELS_MAX:
-        raise PictureRefused("the picture is too large", kind="client.attachment.picture.bomb")
+    kind = _STILLS.get(str(image.format), str(image.format))
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and kind != "JPEG":
         return _animation(image, kind, frames, side_max, square)
     upright = _fitted(ImageOps.exif_transpose(image) or image, side_max, square)
     return _written([_plain(upright, kind)], kind, {})
+
+
+def _thumbnail(image: Image.Image) -> Picture:
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)  # decodes a JPEG small at once
+    upright = ImageOps.exif_transpose(image) or image
+    return _written([_plain(upright, "WEBP")], "WEBP", {})
 
 
 def _animation(image: Image.Image, kind: str, frames: int, side_max: int, square: bool) -> Picture:

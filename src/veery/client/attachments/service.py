@@ -10,11 +10,15 @@ from typing import Final
 
 from veery.client.attachments.downloading import EXPIRED, Downloads
 from veery.client.attachments.faults import AttachmentGone, AttachmentRefused
-from veery.client.attachments.local_files import LocalFile, LocalFiles
+from veery.client.attachments.images import EXTENSIONS, THUMBNAIL_TYPE
+from veery.client.attachments.local_files import LocalFiles
 from veery.client.attachments.preparing import Attached
 from veery.client.attachments.servers import FileServers
+from veery.client.attachments.small_pictures import Kept, write_with_thumbnail
 from veery.client.attachments.uploading import Uploads
 from veery.client.core import Core
+from veery.client.notices import Notices
+from veery.client.settings import Switch, switched_on
 from veery.client.views import TEXT, Json, attachment_fields
 from veery.client.writing import Draft, write_unsent
 from veery.errors import NotFound, ProtocolError, Retry
@@ -46,6 +50,7 @@ class AttachmentsService:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._notices = Notices(core)
         self.files = LocalFiles(core)
         self.servers = FileServers(core)
         self.uploads = Uploads(core, self.files, self.servers)
@@ -62,7 +67,7 @@ class AttachmentsService:
                 kind="client.attachment.too_many",
                 remedy="Send them in several messages",
             )
-        kept = [(each, await self.files.write(each.data)) for each in files]
+        kept = [(each, await write_with_thumbnail(self.files, each.data, each.content_type)) for each in files]
         given = _Files(recipient, text, tuple(_attachment(each, file) for each, file in kept))
         times = self._core.times()
 
@@ -94,9 +99,7 @@ class AttachmentsService:
 
         Raises NotFound, AttachmentGone (it has expired, or cannot be opened), NetworkError, FileServerMissing.
         """
-        attachment = await self._core.read(lambda tables: tables.attachments.get(id_))
-        if attachment is None:
-            raise NotFound(f"there is no attachment {id_}", remedy="`veery attachments list` shows them")
+        attachment = await self._held(id_)
         pointer = attachment.pointer
         name = safe_file_name(pointer.file_name)
         if pointer.file is not None and pointer.file_key is not None:
@@ -105,25 +108,46 @@ class AttachmentsService:
             raise AttachmentGone("the file is not here, and cannot be fetched any more")
         return name, await self._fetched(attachment)
 
-    async def save(self, id_: int, to: Path) -> Path:
+    async def thumbnail(self, id_: int) -> tuple[str, bytes]:
+        """Name and content of the small picture beside a picture: WebP, at most 200 pixels a side (09.6.1).
+
+        It stays when a rule has trimmed the picture, and goes with its message. Raises NotFound.
+        """
+        pointer = (await self._held(id_)).pointer
+        if pointer.thumbnail is None or pointer.thumbnail_key is None:
+            raise NotFound(
+                "there is no thumbnail of this file",
+                remedy="Pictures get one when they are fetched: `veery attachments save` does that",
+            )
+        stem = safe_file_name(pointer.file_name).rpartition(".")[0] or "image"
+        data = await self.files.read(pointer.thumbnail, pointer.thumbnail_key)
+        return f"{stem}-small{EXTENSIONS[THUMBNAIL_TYPE]}", data
+
+    async def save(self, id_: int, to: Path, *, thumbnail: bool = False) -> Path:
         """Write an attachment to a new file, or into a directory under its own name; gives where it is.
 
-        Nothing is overwritten. Raises as `content`, FilePresent, FileFault.
+        thumbnail: the small picture in its place. Its sender is told if the user wants that (02.8.8).
+        Nothing is overwritten. Raises as `content` and `thumbnail`, FilePresent, FileFault.
         """
-        name, data = await self.content(id_)
-        return await asyncio.to_thread(_write, to, name, data)
+        held = await self._held(id_)
+        name, data = await (self.thumbnail(id_) if thumbnail else self.content(id_))
+        place = await asyncio.to_thread(_write, to, name, data)
+        if not thumbnail and await self._core.read(lambda tables: switched_on(tables, Switch.TELL_SAVED)):
+            await self._notices.media_saved(held.message)
+        return place
 
     async def want(self, id_: int) -> None:
         """Fetch an attachment in the background. Raises NotFound."""
 
         def work(tables: Tables) -> None:
-            held = tables.attachments.get(id_)
-            if held is None:
-                raise NotFound(f"there is no attachment {id_}", remedy="`veery attachments list` shows them")
+            held = _needed(tables, id_)
             if held.pointer.state in (AttachmentState.REMOTE, AttachmentState.FAILED) and held.pointer.key is not None:
-                tables.attachments.set_state(id_, AttachmentState.WANTED)
+                tables.attachments.want(id_)
 
         await self._core.write(work)
+
+    async def _held(self, id_: int) -> Attachment:
+        return await self._core.read(lambda tables: _needed(tables, id_))
 
     async def _fetched(self, attachment: Attachment) -> bytes:
         try:
@@ -140,7 +164,14 @@ class AttachmentsService:
             ) from error
 
 
-def _attachment(attached: Attached, file: LocalFile) -> NewAttachment:
+def _needed(tables: Tables, id_: int) -> Attachment:
+    held = tables.attachments.get(id_)
+    if held is None:
+        raise NotFound(f"there is no attachment {id_}", remedy="`veery attachments list` shows them")
+    return held
+
+
+def _attachment(attached: Attached, kept: Kept) -> NewAttachment:
     return NewAttachment(
         url="",
         content_type=attached.content_type,
@@ -150,8 +181,10 @@ def _attachment(attached: Attached, file: LocalFile) -> NewAttachment:
         width=attached.width,
         height=attached.height,
         state=AttachmentState.UPLOADING,
-        file=file.name,
-        file_key=file.key,
+        file=kept.file.name,
+        file_key=kept.file.key,
+        thumbnail=None if kept.thumbnail is None else kept.thumbnail.name,
+        thumbnail_key=None if kept.thumbnail is None else kept.thumbnail.key,
     )
 
 

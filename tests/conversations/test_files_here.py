@@ -1,0 +1,256 @@
+"""What becomes of files on a device: small pictures beside them, and which are fetched without being asked for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conversations.engines import Device, make_device, store_of
+from tests.conversations.memory_swarm import MemorySwarm
+from tests.conversations.test_attachments import NOTE, World
+from veery.client.attachments import Attached, prepare
+from veery.client.views import conversation_view
+from veery.errors import NotFound
+from veery.fileserver.server import FileServerService
+from veery.fileserver.settings import FileServerSettings
+from veery.protocol.attachments import FileServer
+from veery.protocol.constants import DAY_MS
+from veery.protocol.content import DataExtraction, decode
+from veery.protocol.onion import ServerDestination, ServerReply, ServerRequest
+from veery.runtime.clock import ManualClock
+from veery.store.database import FILES_NAME
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    clock = ManualClock()
+    swarm = MemorySwarm(clock)
+    async with FileServerService(FileServerSettings(port=0), tmp_path / "server", clock=clock) as server:
+        alice = await make_device(tmp_path, swarm, clock, "alice", 1)
+        bob = await make_device(tmp_path, swarm, clock, "bob", 2)
+        yield World(alice, bob, server)
+        for device in (alice, bob):
+            await device.client.close()
+
+
+def picture(tmp_path: Path) -> Attached:
+    """A picture of 900 by 600 pixels, cleaned."""
+    path = tmp_path / "view.jpg"
+    Image.effect_noise((900, 600), 80).convert("RGB").save(path, quality=95)
+    return prepare(path)
+
+
+def local_files(device: Device) -> int:
+    """How many files a device holds."""
+    return len(list((store_of(device.client).directory / FILES_NAME).iterdir()))
+
+
+# -- thumbnails ----------------------------------------------------------------------------------------------------
+
+
+async def test_pictures_have_thumbnails_on_both_sides(world: World, tmp_path: Path) -> None:
+    await world.send(picture(tmp_path), NOTE)
+    await world.deliver()
+    note, image = await world.received()
+    assert (image["thumbnail"], image["state"]) == (False, "remote")
+    with pytest.raises(NotFound):
+        await world.bob.client.attachments.thumbnail(image["id"])
+    await world.bob.client.attachments.content(image["id"])
+    await world.bob.client.attachments.content(note["id"])
+    note, image = await world.received()
+    assert (note["thumbnail"], image["thumbnail"]) == (False, True)
+    sent = (await world.alice.client.attachments.list(world.bob.id))[-1]
+    for device, id_ in ((world.bob, image["id"]), (world.alice, sent["id"])):
+        name, data = await device.client.attachments.thumbnail(id_)
+        assert name == "image-small.webp"
+        with Image.open(io.BytesIO(data)) as small:
+            assert (small.format, small.size) == ("WEBP", (200, 133))
+    saved = await world.bob.client.attachments.save(image["id"], tmp_path, thumbnail=True)
+    assert saved.name == "image-small.webp"
+
+
+async def test_thumbnails_outlive_a_trim_and_go_with_the_message(world: World, tmp_path: Path) -> None:
+    await world.send(picture(tmp_path))
+    await world.deliver()
+    bob = world.bob.client
+    (image,) = await world.received()
+    await bob.attachments.content(image["id"])
+    shares = {each.kind: each for each in (await bob.storage.show()).shares}
+    assert (shares["image"].count, shares["thumbnail"].count) == (1, 1)
+    assert 0 < shares["thumbnail"].size < shares["image"].size
+    assert (await bob.storage.show()).files == local_files(world.bob) == 2
+    await bob.storage.set_rule(None, DAY_MS, None)
+    await world.bob.clock.advance(2 * 86_400)
+    assert len((await bob.storage.trim()).files) == 1
+    assert local_files(world.bob) == 1
+    (image,) = await world.received()
+    assert (image["state"], image["thumbnail"]) == ("trimmed", True)
+    await bob.attachments.thumbnail(image["id"])
+    await bob.conversations.delete_message(image["message"])
+    await bob.storage.sweep()
+    assert local_files(world.bob) == 0
+
+
+async def test_deleting_the_media_of_a_message_takes_its_thumbnail(world: World, tmp_path: Path) -> None:
+    await world.send(picture(tmp_path), text="look")
+    await world.deliver()
+    (image,) = await world.received()
+    await world.bob.client.attachments.content(image["id"])
+    await world.bob.client.deleting.delete_media(image["message"])
+    await world.bob.client.storage.sweep()
+    assert local_files(world.bob) == 0
+    assert await world.bob.texts(world.alice.id) == ["look"]
+
+
+async def test_what_only_says_that_it_is_a_picture_has_no_thumbnail(world: World) -> None:
+    await world.send(Attached(b"no picture at all", "image/png", "x.png"))
+    await world.deliver()
+    (image,) = await world.received()
+    assert (await world.bob.client.attachments.content(image["id"]))[1] == b"no picture at all"
+    assert [(each["state"], each["thumbnail"]) for each in await world.received()] == [("stored", False)]
+
+
+# -- fetched without being asked for -------------------------------------------------------------------------------
+
+
+async def test_files_of_contacts_wait_unless_they_are_trusted(world: World) -> None:
+    bob = world.bob.client
+    await world.send(NOTE)
+    await world.deliver()
+    await bob.requests.accept(world.alice.id)
+    assert not conversation_view(await bob.conversations.get(world.alice.id), world.bob.id)["downloads"]
+    await bob.conversations.trust_downloads(world.alice.id, True)
+    assert conversation_view(await bob.conversations.get(world.alice.id), world.bob.id)["downloads"]
+    await world.send(NOTE)
+    await world.deliver()
+    await bob.attachments.downloads.run_due()
+    assert [each["state"] for each in await world.received()] == ["stored", "remote"]
+    await bob.conversations.trust_downloads(world.alice.id, False)
+    await world.send(NOTE)
+    await world.deliver()
+    assert (await world.received())[0]["state"] == "remote"
+    changes = [each["change"] for each in await world.bob.events() if each["event"] == "conversation"]
+    assert [each for each in changes if "trusted" in each] == ["trusted", "untrusted"]
+
+
+async def test_the_setting_stops_all_of_it_and_requests_never_fetch(world: World) -> None:
+    bob = world.bob.client
+    await world.send(NOTE)
+    await world.deliver()
+    await bob.conversations.trust_downloads(world.alice.id, True)
+    await world.send(NOTE)
+    await world.deliver()
+    assert {each["state"] for each in await world.received()} == {"remote"}  # still a request
+    await bob.requests.accept(world.alice.id)
+    await bob.settings.set("auto-downloads", "off")
+    await world.send(NOTE)
+    await world.deliver()
+    assert {each["state"] for each in await world.received()} == {"remote"}
+
+
+async def test_other_file_servers_are_asked_only_by_hand(world: World) -> None:
+    await world.bob.client.conversations.trust_downloads(await make_friends(world), True)
+    await world.send(Attached(b"x", "text/plain", "x"))
+    real = world.alice.client.attachments.servers.own
+
+    async def elsewhere() -> FileServer:
+        return replace(await real(), host="elsewhere.example")
+
+    world.alice.client.attachments.servers.own = elsewhere  # type: ignore[method-assign]
+    await world.deliver()
+    assert (await world.received())[0]["state"] == "remote"
+
+
+async def make_friends(world: World) -> str:
+    """Alice is accepted by Bob; gives her Account ID."""
+    await world.alice.client.sending.send_text(world.bob.id, "hello")
+    await world.deliver()
+    await world.bob.client.requests.accept(world.alice.id)
+    return world.alice.id
+
+
+async def test_failures_are_counted_over_restarts(world: World) -> None:
+    await make_friends(world)
+    await world.bob.client.conversations.trust_downloads(world.alice.id, True)
+    await world.send(NOTE)
+    await world.deliver()
+    world.codes = [500, 503]
+    for pause_s in (0, 29, 1):
+        await world.bob.clock.advance(pause_s)
+        await world.bob.restart()
+        world.connect(world.bob)
+        await world.bob.client.attachments.downloads.run_due()
+    assert world.codes == []
+    gets = sum(each.startswith("GET") for each in world.asked)
+    assert gets == 2  # not after 29 s
+    await world.bob.clock.advance(1_799)
+    await world.bob.client.attachments.downloads.run_due()
+    assert sum(each.startswith("GET") for each in world.asked) == gets
+    await world.bob.clock.advance(1)
+    world.codes = [500]
+    await world.bob.client.attachments.downloads.run_due()
+    assert (await world.received())[0]["state"] == "failed"
+
+
+async def test_a_file_that_the_server_has_no_more_is_never_asked_for_again(world: World) -> None:
+    await world.send(NOTE)
+    await world.deliver()
+    (note,) = await world.received()
+    await world.bob.client.attachments.want(note["id"])
+    world.codes = [404]
+    await world.bob.client.attachments.downloads.run_due()
+    held = await world.bob.read(lambda tables: tables.attachments.get(note["id"]))
+    assert held is not None
+    assert (held.pointer.state.value, held.pointer.key, held.pointer.digest) == ("failed", None, None)
+    asked = len(world.asked)
+    await world.bob.client.attachments.want(note["id"])
+    await world.bob.client.attachments.downloads.run_due()
+    assert len(world.asked) == asked
+
+
+async def test_three_files_at_a_time(world: World) -> None:
+    await world.send(*[Attached(bytes([each]) * 50, "text/plain", f"{each}.txt") for each in range(1, 9)])
+    await world.deliver()
+    for each in await world.received():
+        await world.bob.client.attachments.want(each["id"])
+    under_way, most = 0, 0
+
+    async def slow(to: ServerDestination, request: ServerRequest) -> ServerReply:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        reply = await world.server._endpoints.handle(request, "memory")
+        under_way -= 1
+        return reply
+
+    world.bob.road.server = slow
+    await world.bob.client.attachments.downloads.run_due()
+    assert {each["state"] for each in await world.received()} == {"stored"}
+    assert 1 <= most <= 3
+
+
+# -- telling that a file was saved ---------------------------------------------------------------------------------
+
+
+async def test_a_contact_is_told_of_saved_files_only_if_that_is_switched_on(world: World, tmp_path: Path) -> None:
+    await make_friends(world)
+    await world.send(NOTE)
+    await world.deliver()
+    (note,) = await world.received()
+    bob = world.bob.client
+    await bob.pump.run_due()
+
+    async def told() -> int:
+        copies = await world.bob.read(lambda tables: tables.outbox.due(2**60, 100))
+        return sum(isinstance(decode(each.content).kind, DataExtraction) for each in copies)
+
+    await bob.attachments.save(note["id"], tmp_path)
+    assert await told() == 0
+    await bob.settings.set("tell-saved", "on")
+    await bob.attachments.save(note["id"], tmp_path)
+    assert await told() == 1
