@@ -44,6 +44,7 @@ from veery.client.sending import Sending
 from veery.client.settings import SettingsService
 from veery.client.storage import StorageService
 from veery.client.timers import Timers
+from veery.client.transfer.service import Transfer
 from veery.client.typing_indicators import TypingIndicators
 from veery.protocol.expiry_rules import DisappearingMode
 from veery.store.search import Search
@@ -88,6 +89,7 @@ SERVICES: Final = (
     Service("naming", Naming),
     Service("storage", StorageService),
     Service("backup", Backup),
+    Service("transfer", Transfer, engine=frozenset({"begin"})),
     Service("locking", Locking),
     Service("doctor", Doctor),
 )
