@@ -16,17 +16,20 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from veery.client import profile as profiles
 from veery.client.client import Client
+from veery.errors import NetworkError
 from veery.lab.network import LabNetwork
 from veery.network.client_road import OnionRoad
 from veery.network.road import MemberAnswer, Road, RoadStatus
 from veery.protocol.account import Account
+from veery.protocol.constants import ONION_REQUEST_TIMEOUT_S
+from veery.protocol.onion import ServerDestination, ServerReply, ServerRequest
 from veery.protocol.storage_rpc.requests import Simple
 from veery.protocol.storage_rpc.write import write_call
 from veery.protocol.swarm.nodes import ServiceNode
@@ -36,6 +39,7 @@ from veery.runtime.randomness import Randomness, random_bytes
 from veery.store.keys import KeyFile
 
 AT_ONCE = 8  # members that work at the same time
+AFTER = "after"  # what is said when some were removed
 
 
 @dataclass
@@ -81,6 +85,14 @@ class CountingRoad:
         )
         return answers
 
+    async def request(
+        self, server: ServerDestination, request: ServerRequest, *, timeout_s: float = ONION_REQUEST_TIMEOUT_S
+    ) -> ServerReply:
+        return await self._road.request(server, request, timeout_s=timeout_s)
+
+    async def ask_nodes(self, request: Simple, count: int, *, timeout_s: float) -> Sequence[MemberAnswer]:
+        return await self._road.ask_nodes(request, count, timeout_s=timeout_s)
+
     async def new_paths(self) -> None:
         await self._road.new_paths()
 
@@ -114,12 +126,21 @@ class Member:
         await self.client.pump.run_due()
 
 
+@dataclass(frozen=True)
+class Step:
+    """What one step took: seconds of this machine; what the admin asked, and a member (median)."""
+
+    seconds: float
+    admin: Counted
+    member: Counted
+
+
 @dataclass
 class Report:
-    """Prints what each step took."""
+    """Prints what each step took, and keeps it."""
 
     members: list[Member]
-    before: list[Counted] = field(default_factory=list)
+    steps: dict[str, Step] = field(default_factory=dict)
 
     async def step(self, what: str, work: Coroutine[Any, Any, Any]) -> Any:
         """Do a step and print it."""
@@ -128,8 +149,8 @@ class Report:
         result = await work
         taken = time.monotonic() - started
         spent = [each.road.counted - was for each, was in zip(self.members, before, strict=True)]
-        admin, others = spent[0], spent[1:]
-        print(f"{what:<46} {taken:7.1f} s   admin: {_cost(admin)}   a member: {_cost(_median(others))}", flush=True)
+        step = self.steps[what] = Step(taken, spent[0], _median(spent[1:]))
+        print(f"{what:<46} {taken:7.1f} s   admin: {_cost(step.admin)}   a member: {_cost(step.member)}", flush=True)
         return result
 
 
@@ -184,8 +205,8 @@ async def run(nodes: int, count: int) -> None:
             await life(members)
 
 
-async def life(members: list[Member]) -> None:
-    """As `run`, of people who are there."""
+async def life(members: list[Member]) -> Report:
+    """As `run`, of people who are there; gives what each step took."""
     report, (admin, *others) = Report(members), members
     tenth = max(1, len(members) // 10)
     gone, left = others[:tenth], others[tenth:]
@@ -202,14 +223,18 @@ async def life(members: list[Member]) -> None:
     await check_texts(members, group, len(members))
     remove = admin.client.groups.remove(group, [each.id for each in gone])
     await report.step(f"{len(gone)} removed, keys rotated", remove)
-    await admin.client.sending.send_text(group, "after")
+    await check_refused(gone[0], group)
+    await admin.client.sending.send_text(group, AFTER)
     await report.step("everybody polls", together([each.poll() for each in members]))
     await report.step("everybody polls again", together([each.poll() for each in members]))
     await check_texts([admin, *left], group, len(members) + 1)
-    for each in gone:
-        shown = await each.client.groups.show(group)
-        assert shown["state"] == "kicked", shown
+    await check_gone(gone, group)
+    agreed = await statuses(admin, group)
+    assert len(agreed) == len(members) - tenth
+    for each in left:
+        assert await statuses(each, group) == agreed
     print(f"generation {(await admin.client.groups.show(group))['generation']}, all agree")
+    return report
 
 
 async def speak(member: Member, group: str) -> None:
@@ -222,6 +247,27 @@ async def speak(member: Member, group: str) -> None:
 async def statuses(member: Member, group: str) -> dict[str, str]:
     """The status of every member, as one sees it."""
     return {each["id"]: each["status"] for each in (await member.client.groups.show(group))["list"]}
+
+
+async def check_refused(member: Member, group: str) -> None:
+    """The nodes refuse a removed member that has not heard of it."""
+    message = await member.client.sending.send_text(group, "still here?")
+    await member.client.pump.run_due()
+    state = (await member.client.sending.get(message)).delivery
+    assert state.stored_on in (None, 0), state
+
+
+async def check_gone(gone: Sequence[Member], group: str) -> None:
+    """Who was removed knows it, and has read nothing of what was written then."""
+    for each in gone:
+        shown = await each.client.groups.show(group)
+        assert (shown["state"], shown["list"]) == ("kicked", []), shown
+        found = await each.client.conversations.messages(group, 10_000)
+        assert AFTER not in [message.body for message in found]
+        with suppress(NetworkError):
+            await each.client.groups.fetch(group)
+        found = await each.client.conversations.messages(group, 10_000)
+        assert [message.body for message in found if message.kind == "text"] == []
 
 
 async def check_texts(members: Sequence[Member], group: str, count: int) -> None:

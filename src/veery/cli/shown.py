@@ -19,6 +19,7 @@ MARKS: Final = {
     "switched_off": "this contact switched protection off",
     "chosen": "long-term keys, as you chose",
 }
+LEVELS: Final = {"group": "group keys"}  # levels that are called otherwise than in JSON
 PATH_HEAD: Final = ("STATE", "AGE", "FAILURES", "HOPS")
 LEVEL: Final = "level"  # kind of a notice that the engine itself has put into a conversation
 NOTICE_MARK: Final = "n"  # before the number of a copy that no message shows
@@ -94,7 +95,7 @@ def disappears_words(disappears: Json | None) -> str:
 def level_words(message: Json) -> list[str]:
     """How well a message is protected, and what is shown beside it."""
     mark = MARKS.get(str(message.get("mark")))
-    level = message.get("protocol")
+    level = LEVELS.get(str(message.get("protocol")), message.get("protocol"))
     return [*([f"[{level}]"] if level else []), *([f"({mark})"] if mark else [])]
 
 

@@ -46,7 +46,7 @@ _MESSAGE: Final[Mapping[str, str]] = {
     "hash": "of the copy in the recipient's swarm, the same on both sides; null until an own message is sealed, and"
     " for own ones of another device",
     "own_hash": "of the copy in the own swarm; null until there is one",
-    "protocol": "`v2`, `v2-fallback` or `v1`; null until an own message is sealed",
+    "protocol": "`v2`, `v2-fallback`, `v1`, or `group` (its keys); null until an own message is sealed",
     "attachments": "list of files: `id`, `name`, `content_type`, `size`, `width`, `height`, `caption`, `flags`,"
     " `state`",
     "expires": "when it disappears, ms; null if it does not, or its time has not begun",
@@ -84,7 +84,7 @@ EVENT_KINDS: Final[Mapping[str, EventKind]] = {
                 "reason": "why it failed or waits, a kind of error; or null",
                 "stored_on": "how many nodes of the recipient's swarm hold it; or null",
                 "swarm_size": "of how many; or null",
-                "protocol": "`v2`, `v2-fallback` or `v1`; null until it is sealed",
+                "protocol": "`v2`, `v2-fallback`, `v1`, or `group` (its keys); null until it is sealed",
                 "hash": "of the copy in the recipient's swarm; null until it is sealed",
             },
         ),

@@ -19,6 +19,7 @@ from veery.store.tables import Tables
 Json = dict[str, Any]
 TEXT: Final = "text"  # kind of a message that people wrote; all other kinds are notices
 INCOMING, OUTGOING = "in", "out"
+GROUP_LEVEL: Final = "group"  # level of messages in groups, which are sealed with the keys of the group alone
 _GROUP: Final = f"{PREFIX_GROUP:02x}"
 
 
@@ -104,9 +105,11 @@ def message_view(tables: Tables, message: Message, *, request: bool = False) -> 
 
 
 def protocol_of(message: Message) -> str | None:
-    """The level of a message: v2, v2-fallback or v1; None for an own one that is not sealed yet."""
+    """The level of a message: v2, v2-fallback, v1, or group; None for an own one that is not sealed yet."""
     queued = message.outgoing and message.delivery.state is DeliveryState.QUEUED
-    return None if queued else message.level
+    if queued:
+        return None
+    return GROUP_LEVEL if message.conversation.startswith(_GROUP) else message.level
 
 
 def conversation_view(conversation: Conversation, own: str) -> Json:

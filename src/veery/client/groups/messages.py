@@ -18,6 +18,7 @@ from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import keys_of, open_conversation
 from veery.client.groups.updates import apply_update
 from veery.client.opening import Broken, Opened
+from veery.client.views import GROUP_LEVEL
 from veery.errors import ProtocolError
 from veery.protocol.account import Account
 from veery.protocol.constants import MINUTE_MS, SECOND_MS
@@ -105,7 +106,7 @@ def _opened(room: GroupRoom, keys: KeyList, item: FetchedItem) -> GroupOpened:
             continue
         content = decode(message.content)
         timestamp_ms = message.timestamp or content.timestamp or 0
-        return GroupOpened(Opened(message.sender, timestamp_ms, content, message.content), key)
+        return GroupOpened(Opened(message.sender, timestamp_ms, content, message.content, GROUP_LEVEL), key)
     raise GroupRefused("the message does not open with any key", kind=_DECRYPT)
 
 

@@ -9,6 +9,7 @@ from veery.client.core import Core
 from veery.client.groups.faults import GroupClosed
 from veery.client.groups.standing import check_open, keys_of, signer_of
 from veery.client.levels.outcomes import SealedCopy
+from veery.client.views import GROUP_LEVEL
 from veery.protocol.account import AccountId
 from veery.protocol.constants import PREFIX_GROUP
 from veery.protocol.groups import GroupMisuse, KeyList
@@ -18,9 +19,6 @@ from veery.protocol.storage_rpc import Store, sign_request
 from veery.secret import Secret
 from veery.store.groups import GroupRow
 from veery.store.outbox import Copy
-
-LEVEL: Final = "v1"  # groups have no other level
-
 
 def sending_key(keys: KeyList) -> Secret | None:
     """The key to encrypt messages with: the newest that is known to be in the swarm.
@@ -56,7 +54,7 @@ async def seal_copy(core: Core, copy: Copy) -> SealedCopy:
         check_open(row)
     except GroupClosed as error:
         raise GroupMisuse(error.message, kind=error.kind) from error
-    return SealedCopy(seal_content(core, row, copy.content, copy.timestamp_ms), LEVEL)
+    return SealedCopy(seal_content(core, row, copy.content, copy.timestamp_ms), GROUP_LEVEL)
 
 
 async def store_signer(core: Core, destination: AccountId) -> Callable[[Store], Store]:
