@@ -16,7 +16,10 @@ whenever an engine runs, and merged by the others."""
 _STATUS: Final = """\
 For each document: its number (every change makes it higher), what of it this device has not brought to the network yet,
 when it was last stored and last merged with a change of another device, and what was set aside because it could not be
-read. What the network has forgotten is told here; the device then stores its own copy again."""
+read. The documents of groups follow under the names of these. Below the table stands what was changed here alone, what
+came last from elsewhere, and what the network has forgotten; the device then stores its own copy again. A document does
+not say which device has written it, so what came from elsewhere is from "another device", or from "an admin" of a
+group. --json shows all changes, with whole Account IDs."""
 _NOW: Final = """\
 Fetch what other devices have changed and store what was changed here, without waiting for the engine to do so."""
 

@@ -21,6 +21,7 @@ class Mark(Enum):
     PROFILE = "profile"  # the own profile; it has no id
     CONTACT = "contact"  # a conversation, and what is settled with its contact
     READ = "read"  # how far a conversation is read
+    MADE = "made"  # a conversation that is new here, for which other devices may have settled something before
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class ConfigDumps:
         """Remove all documents of an account: of a group that was left."""
         self._db.execute("DELETE FROM config_documents WHERE account = ?", (owner.raw,))
         self._db.execute("DELETE FROM config_obsolete WHERE account = ?", (owner.raw,))
+        self._db.execute("DELETE FROM config_changes WHERE account = ?", (owner.raw,))
 
     # -- what is to be deleted from the swarm ------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from veery.store.accounts import Accounts
 from veery.store.attachments import Attachments
 from veery.store.blobs import Blobs
+from veery.store.config_changes import ConfigChanges
 from veery.store.config_dumps import ConfigDumps
 from veery.store.contact_keys import ContactKeysTable
 from veery.store.conversations import Conversations
@@ -39,6 +40,7 @@ class Tables:
         "accounts",
         "attachments",
         "blobs",
+        "changes",
         "configs",
         "contact_keys",
         "conversations",
@@ -68,6 +70,7 @@ class Tables:
         self.attachments = Attachments(connection)
         self.blobs = Blobs(connection)
         self.contact_keys = ContactKeysTable(connection)
+        self.changes = ConfigChanges(connection)
         self.configs = ConfigDumps(connection)
         self.conversations = Conversations(connection)
         self.deliveries = Deliveries(connection)

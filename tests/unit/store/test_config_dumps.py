@@ -94,7 +94,10 @@ async def test_coming_and_going_and_the_profile(tmp_path: Path) -> None:
     both = {Mark.CONTACT: (BOB,), Mark.READ: (BOB,)}
     async with await make_store(tmp_path) as store:
         assert await store.read(lambda tables: tables.configs.marks(Mark.PROFILE)) == ("",)
-        assert await marks_after(store, lambda tables: tables.conversations.ensure(BOB, CONTACT, 1)) == both
+        assert await marks_after(store, lambda tables: tables.conversations.ensure(BOB, CONTACT, 1)) == {
+            **both,
+            Mark.MADE: (BOB,),
+        }
         assert await marks_after(store, lambda tables: tables.conversations.delete(BOB)) == both
         assert await marks_after(store, lambda tables: tables.accounts.set_profile("new", 99)) == {Mark.PROFILE: ("",)}
         assert await marks_after(store, lambda tables: tables.accounts.set_restored(True)) == {}

@@ -18,7 +18,9 @@ from typing import Final
 from veery.client.arrivals import Batch
 from veery.client.config import contacts, groups, profile, volatile
 from veery.client.config.documents import Documents, Keyring
+from veery.client.config.standing import NAMES
 from veery.client.core import Core, Times
+from veery.client.groups.synced import rebuild
 from veery.protocol.account import AccountId
 from veery.protocol.config import (
     ACCOUNT_KINDS,
@@ -37,12 +39,6 @@ from veery.store.config_dumps import Mark
 from veery.store.tables import Tables
 
 SYNC_EVENT: Final = "sync"
-NAMES: Final = {
-    USER_PROFILE.name: "profile",
-    CONTACTS.name: "contacts",
-    CONVO_INFO_VOLATILE.name: "read_positions",
-    USER_GROUPS.name: "groups",
-}
 
 GroupsChanged = Callable[[Batch, Data, Data], None]
 
@@ -66,8 +62,10 @@ class AccountDocuments:
         people = contacts.ids_of(marks.marks(Mark.CONTACT))
         read = contacts.ids_of(marks.marks(Mark.READ))
         by_profile = bool(marks.marks(Mark.PROFILE))
+        left = contacts.ids_of(marks.marks(Mark.LEFT))
         marks.unmark()
-        ids = list(people.values())
+        ids = list({**people, **left}.values())
+        rooms = [each for each in ids if each.prefix == PREFIX_GROUP]
         changed = [
             (by_profile or self._own in ids) and self._take_profile(tables, times, note=self._own in ids),
             self._change(tables, CONTACTS, times, lambda data: contacts.with_contacts(data, tables, self._people(ids))),
@@ -81,15 +79,26 @@ class AccountDocuments:
                 tables,
                 USER_GROUPS,
                 times,
-                lambda data: groups.with_groups(data, tables, [each for each in ids if each.prefix == PREFIX_GROUP]),
+                lambda data: groups.with_groups(data, tables, rooms, left.values()),
             ),
         ]
+        rebuild(tables, self.documents.data(tables, USER_GROUPS), times, among=rooms)
         return any(changed)
 
     def settled(self, tables: Tables, times: Times) -> None:
-        """A poll has read everything that a member of the swarm holds: a restored account may write from now on."""
+        """A poll has read everything that a member of the swarm holds: a restored account may write from now on.
+
+        What stands in the documents and is missing here was lost with what a backup does not hold: it comes back, and
+        nothing of it is taken out of the documents.
+        """
         if not tables.accounts.get().restored:
             return
+        batch = Batch(tables, self._own, times)
+        kept = contacts.take_missing(batch, self.documents.data(tables, CONTACTS))
+        rebuild(tables, self.documents.data(tables, USER_GROUPS), times)
+        marked = [each for each in tables.configs.marks(Mark.CONTACT) if each not in kept]
+        tables.configs.unmark(Mark.CONTACT)
+        tables.configs.mark(Mark.CONTACT, marked)
         tables.accounts.set_restored(False)
         merged = {row.namespace for row in tables.configs.all(self._own) if row.merged_ms is not None}
         missing = [NAMES[kind.name] for kind in ACCOUNT_KINDS if kind.namespace not in merged]
@@ -129,7 +138,7 @@ class AccountDocuments:
             batch.tables.configs.unmark()
         for mark, ids in again.items():
             batch.tables.configs.mark(mark, ids)
-        if merged.changes_lost:
+        if merged.changes_lost and not restored:  # a backup's may have been stored long ago
             self.tell(batch.tables, "changes_lost", batch.times, document=NAMES[kind.name])
 
     def _follow(self, batch: Batch, kind: ConfigKind, merged: Merged, *, restored: bool) -> dict[Mark, list[str]]:

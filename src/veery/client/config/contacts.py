@@ -73,6 +73,18 @@ def take_over(batch: Batch, merged: Merged, *, keep_approved: bool) -> Taken:
     return taken
 
 
+def take_missing(batch: Batch, data: Data) -> frozenset[str]:
+    """Bring back who stands in the document and is no contact here; gives their ids. Nobody here has taken them out."""
+    found: set[str] = set()
+    for account_id in _changed({}, get_dict(data, (_PEOPLE,))):
+        held = batch.tables.conversations.get(account_id.hex)
+        contact = contacts.find(data, account_id)
+        if account_id != batch.own and contact is not None and (held is None or not belongs(held)):
+            _take(batch, contact, keep_approved=True)
+            found.add(account_id.hex)
+    return frozenset(found)
+
+
 def _added(pending: Diff) -> frozenset[bytes]:
     """Whose entries a diff begins: the time of creation is set then and never again."""
     entries = pending.get(_PEOPLE)

@@ -32,11 +32,12 @@ Who needs more than stores of documents in one request (the key messages of a gr
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from veery.client.arrivals import Batch
+from veery.client.config import changes
 from veery.client.core import Times
 from veery.client.mailbox import Handler
 from veery.errors import ProtocolError
@@ -57,6 +58,7 @@ from veery.protocol.config import (
 from veery.protocol.config.batches import Slot
 from veery.protocol.config.message import Message
 from veery.secret import Secret
+from veery.store.config_changes import ADDED, FURTHER, Changed
 from veery.store.config_dumps import ConfigRow
 from veery.store.inbox import FetchedItem, Undecoded
 from veery.store.tables import Tables
@@ -153,8 +155,11 @@ class Documents:
         Raises ConfigMisuse: read only, or a value that no document holds.
         """
         row, held = self._load(tables, kind)
-        if not held.change(work(held.data)):
+        before = held.data
+        if not held.change(work(before)):
             return False
+        self._note(tables, row, changes.between(kind, before, held.data), times, own=True, seqno=held.seqno)
+        self._forget_undone(tables, row, held)
         self._save(tables, _changed(row, times), held)
         return True
 
@@ -162,6 +167,7 @@ class Documents:
         """Let a document be stored anew with the same data: after a rotation of keys. Raises as `change`."""
         row, held = self._load(tables, kind)
         held.renew()
+        self._note(tables, row, [Changed("", "sealed anew")], times, own=True, seqno=held.seqno)
         self._save(tables, _changed(row, times), held)
 
     def active_hashes(self, tables: Tables) -> frozenset[str]:
@@ -210,10 +216,17 @@ class Documents:
         stored = [min(openings.stored_ms[name], times.network_ms) for name in foreign & merged.accepted]
         if stored:
             row = replace(row, merged_ms=times.local_ms, stored_ms=max(*stored, row.stored_ms or 0))
+        elif tables.accounts.get().restored:
+            row = replace(row, merged_ms=times.local_ms)  # it is as the backup has it
         if merged.changes_lost:
             row = replace(row, changes_lost_ms=times.local_ms)
         if held.needs_push:
             row = _changed(row, times)
+        else:
+            tables.changes.settle(self.account, row.namespace, times.local_ms, lost=merged.changes_lost)
+        if merged.changed:
+            found = changes.between(kind, merged.before, merged.after)
+            self._note(tables, row, found, times, own=False, seqno=held.seqno)
         self._save(tables, row, held)
         if merged.changed or merged.changes_lost:
             self._after_merge(batch, kind, merged)
@@ -256,6 +269,7 @@ class Documents:
             if not held.confirm(push.seqno, hashes):
                 continue  # it was changed meanwhile; what was stored is fetched, and then becomes obsolete
             row = replace(row, changed_ms=None, changed_last_ms=None)
+            tables.changes.settle(self.account, row.namespace, times.local_ms)
             self._save(tables, replace(row, pushed_ms=times.local_ms, renewed_ms=times.local_ms), held)
             done.append(push.kind.name)
         tables.configs.drop_obsolete(self.account, answered.deleted)
@@ -280,6 +294,24 @@ class Documents:
         return tuple(lost)
 
     # -- the store ---------------------------------------------------------------------------------------------
+
+    def _note(
+        self, tables: Tables, row: ConfigRow, found: Sequence[Changed], times: Times, *, own: bool, seqno: int
+    ) -> None:
+        tables.changes.note(self.account, row.namespace, found, own=own, seqno=seqno, now_ms=times.local_ms)
+
+    def _forget_undone(self, tables: Tables, row: ConfigRow, held: ConfigObject) -> None:
+        """Forget changes that were taken back before they were stored: the draft does not name them."""
+        if held.is_merge:
+            return  # its diff says nothing of who has changed what
+        kept = {(each.subject, each.field) for each in changes.named(held.kind, held.message().diff, None, held.data)}
+        subjects = {subject for subject, _ in kept}
+        undone = [
+            each.what
+            for each in tables.changes.waiting(self.account, row.namespace)
+            if each.seqno == held.seqno and not _is_kept(each.what, kept, subjects)
+        ]
+        tables.changes.undo(self.account, row.namespace, undone)
 
     def _load(self, tables: Tables, kind: ConfigKind) -> tuple[ConfigRow, ConfigObject]:
         keys, namespace = self._keyring(tables), namespace_of(kind)
@@ -310,6 +342,13 @@ def _loaded(kind: ConfigKind, sealer: Sealer, dump: bytes) -> ConfigObject:
     except ConfigMalformed as error:
         log.warning("The saved state of %s is begun anew: %s", kind.name, error)
         return ConfigObject(kind, sealer)
+
+
+def _is_kept(what: Changed, kept: Set[tuple[str, str]], subjects: Set[str]) -> bool:
+    """Whether a draft that names these fields still holds a change; what was added is named by its fields."""
+    if what.field == FURTHER:
+        return True
+    return what.subject in subjects if what.field == ADDED else (what.subject, what.field) in kept
 
 
 def namespace_of(kind: ConfigKind) -> int:

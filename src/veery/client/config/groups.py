@@ -6,7 +6,7 @@ Which groups there are, and with what rights, is written and read by the service
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from veery.client.arrivals import Batch
@@ -18,10 +18,10 @@ from veery.store.sql import clamp
 from veery.store.tables import Tables
 
 
-def with_groups(data: Data, tables: Tables, ids: Iterable[AccountId]) -> Data:
-    """The document with what is settled for some groups that stand in it."""
+def with_groups(data: Data, tables: Tables, ids: Iterable[AccountId], left: Container[AccountId]) -> Data:
+    """The document with what is settled for some groups that stand in it. left: those that the account has left."""
     for group_id in ids:
-        data = with_rights(data, tables, group_id)
+        data = with_rights(data, tables, group_id, left=group_id in left)
         held, entry = tables.conversations.get(group_id.hex), user_groups.find(data, group_id)
         if held is None or entry is None:
             continue

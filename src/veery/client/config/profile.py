@@ -20,10 +20,17 @@ _AFTER_SEND: Final = 1  # the only mode of note to self, as numbers of Contacts
 
 
 def with_profile(data: Data, row: AccountRow) -> Data:
-    """The document with the name and picture of this device. Both carry the time of the update in the store."""
+    """The document with the name and picture of this device. Both carry the time of the update in the store.
+
+    A picture that lives on by a client's own doing has a time of its own, so that others know it for the same (09.6).
+    """
     after = user_profile.with_name(data, row.display_name, row.profile_s)
-    held, wanted = user_profile.read(after).picture, _picture(row)
-    if _raw(held) == _raw(wanted):
+    found, wanted = user_profile.read(after), _picture(row)
+    same = _raw(found.picture) == _raw(wanted)
+    again = wanted is not None and row.picture_again_s > row.profile_s
+    if wanted is not None and again and not (same and found.updated_s >= row.picture_again_s):
+        return user_profile.with_picture_uploaded_again(after, wanted, row.picture_again_s)
+    if same:
         return after
     if wanted is None:
         return user_profile.without_picture(after, row.profile_s)
@@ -64,6 +71,8 @@ def _take_profile(batch: Batch, new: UserProfile) -> None:
         url, key = (new.picture.url, new.picture.key) if new.picture else (None, None)
         accounts.set_picture(url, key, updated_s)
     elif not renamed:
+        if new.picture is not None and new.updated_s > row.updated_s:  # another device has seen to it
+            accounts.set_picture_again(new.picture.url, new.picture.key, new.updated_s)
         return
     batch.tables.events.append(PROFILE_EVENT, {"name": new.name or row.display_name}, batch.times.local_ms)
 

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from veery.client.config.account import NAMES, AccountDocuments
-from veery.client.config.documents import namespace_of
+from veery.client.config.account import AccountDocuments
+from veery.client.config.documents import Documents, namespace_of
 from veery.client.config.pushing import Pushed, Pushing, PushRefused
+from veery.client.config.standing import NAMES, account_standing, group_standing
 from veery.client.core import Core
 from veery.errors import NetworkError
-from veery.protocol.config import ConfigKind
-from veery.protocol.config.diff import Diff
 from veery.protocol.constants import (
     CONFIG_DEBOUNCE_MAX_MS,
     CONFIG_DEBOUNCE_MS,
@@ -36,23 +34,23 @@ from veery.protocol.constants import (
     TTL_MAX_PUBLIC_MS,
 )
 from veery.protocol.storage_rpc import owner_signer
-from veery.store.config_dumps import ConfigRow
 from veery.store.tables import Tables
 
 log: Final = logging.getLogger(__name__)
 
 _POLLED: Final = "sync.polled_ms"  # setting: local time of the last poll that read everything, to the hour
-_KEPT_MAX: Final = 2_000  # items that are set aside, looked at for the status
+_AWAY: Final = "sync.away"  # setting: from when to when this device was last away too long, local times
 _NEVER: Final = 1 << 62  # a moment of local time that does not come
 
 
 class Sync:
-    """Synchronises the own account."""
+    """Synchronises the own account. group_documents: those of a group, by its id, to show how they stand."""
 
-    def __init__(self, core: Core, account: AccountDocuments) -> None:
+    def __init__(self, core: Core, account: AccountDocuments, group_documents: Callable[[str], Documents]) -> None:
         self._core = core
         self._account = account
         self._documents = account.documents
+        self._group_documents = group_documents
         signer = owner_signer(core.own.raw, core.account.ed25519_secret)
         self._kinds = {namespace_of(kind): kind for kind in account.documents.kinds}
         self._pushing = Pushing(core, account.documents, lambda: signer)
@@ -142,6 +140,7 @@ class Sync:
             away_ms = 0 if last is None else times.local_ms - int(last)
             if away_ms > TTL_MAX_PUBLIC_MS:
                 self._account.tell(tables, "away", times, since=int(last or 0), days=away_ms // (24 * HOUR_MS))
+                tables.accounts.set_setting(_AWAY, f"{last} {times.local_ms}")
             tables.accounts.set_setting(_POLLED, str(times.local_ms))
 
         def is_due(tables: Tables) -> bool:
@@ -235,53 +234,32 @@ class Sync:
     # -- how it stands -----------------------------------------------------------------------------------------
 
     def _status(self, tables: Tables) -> dict[str, Any]:
-        rows = {row.namespace: row for row in tables.configs.all(self._documents.account)}
-        aside = self._set_aside(tables)
+        groups = [
+            each
+            for row in tables.groups.all()
+            if row.is_open
+            for each in group_standing(self._group_documents(row.id.hex), tables, row.name)
+        ]
         return {
             "restored": tables.accounts.get().restored,
             "unwritten": tables.configs.any_marked(),
             "error": self._error,
-            "documents": [
-                self._document(tables, kind, rows.get(namespace_of(kind)), aside.get(namespace_of(kind), {}))
-                for kind in self._documents.kinds
-            ],
+            "read": _number(tables.accounts.setting(_POLLED)),
+            "away": _away(tables.accounts.setting(_AWAY)),
+            "documents": account_standing(self._documents, tables, self._refused),
+            "groups": groups,
         }
 
-    def _document(
-        self, tables: Tables, kind: ConfigKind, row: ConfigRow | None, aside: Mapping[str, int]
-    ) -> dict[str, Any]:
-        held = self._documents.document(tables, kind)
-        return {
-            "document": NAMES[kind.name],
-            "namespace": namespace_of(kind),
-            "seqno": held.seqno,
-            "state": "nothing" if held.seqno == 0 else held.phase.name.lower(),
-            "pending": held.needs_push,
-            "changes": leaves(held.message().diff) if held.needs_push else 0,
-            "bytes": len(held.message().raw),
-            "copies": len(held.current_hashes),
-            "obsolete": len(held.obsolete_hashes),
-            "incomplete": len(held.active_hashes - held.current_hashes),
-            "pushed": None if row is None else row.pushed_ms,
-            "merged": None if row is None else row.merged_ms,
-            "renewed": None if row is None else row.renewed_ms,
-            "forgotten": None if row is None else row.lost_ms,
-            "changes_lost": None if row is None else row.changes_lost_ms,
-            "refused": self._refused.get(kind.name),
-            "set_aside": dict(aside),
-        }
 
-    def _set_aside(self, tables: Tables) -> dict[int, Counter[str]]:
-        found: dict[int, Counter[str]] = {}
-        for each in tables.inbox.kept(_KEPT_MAX):
-            if each.account == self._documents.account:
-                found.setdefault(each.namespace, Counter())[each.reason] += 1
-        return found
+def _number(setting: str | None) -> int | None:
+    return None if setting is None else int(setting)
 
 
-def leaves(diff: Diff) -> int:
-    """How many values a diff says to have changed."""
-    return sum(leaves(each) if isinstance(each, Mapping) else 1 for each in diff.values())
+def _away(setting: str | None) -> dict[str, int] | None:
+    if setting is None:
+        return None
+    since, until = setting.split()
+    return {"since": int(since), "until": int(until)}
 
 
 def _is_restored(tables: Tables) -> bool:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from veery.errors import ProtocolError
 from veery.protocol.config import data as config_data
+from veery.protocol.config import diff as config_diff
 from veery.protocol.config import dumps, message, parts, state, storage_form
 from veery.protocol.config.data import Data
 from veery.protocol.config.diff import NOTHING, Diff
@@ -114,6 +115,16 @@ class ConfigObject:
     def needs_push(self) -> bool:
         """Whether there is something that the swarm has not confirmed."""
         return self._kind.namespace is not None and not self.read_only and self.phase is not Phase.CLEAN
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether what waits only brings messages of others together: its diff then names everything, 07.12.1."""
+        content = self._state.content
+        if self.phase is Phase.CLEAN or content.seqno <= 1:
+            return False
+        if isinstance(content, Draft):
+            return not content.base and any(row.seqno > 0 for row in content.rows)
+        return bool(content.data) and content.diff == config_diff.between(config_data.EMPTY, content.data)
 
     @property
     def current_hashes(self) -> frozenset[str]:

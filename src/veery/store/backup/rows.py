@@ -34,6 +34,7 @@ INCLUDED: Final = (
     "blobs",
 )
 LEFT_OUT: Final[Mapping[str, str]] = {
+    "config_changes": "what one device has changed and merged; the documents themselves are held",
     "outbox": "a restored store sends nothing that an old one may have sent already",
     "group_names": "see groups",
     "groups": "rights come with the account's configuration, keys and documents from the group's swarm",
