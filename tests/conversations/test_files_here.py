@@ -14,11 +14,13 @@ from tests.conversations.engines import Device, make_device, store_of
 from tests.conversations.memory_swarm import MemorySwarm
 from tests.conversations.test_attachments import NOTE, World
 from veery.client.attachments import Attached, prepare
+from veery.client.config.profile import with_profile
 from veery.client.views import conversation_view
 from veery.errors import NotFound
 from veery.fileserver.server import FileServerService
 from veery.fileserver.settings import FileServerSettings
 from veery.protocol.attachments import FileServer
+from veery.protocol.config import user_profile
 from veery.protocol.constants import DAY_MS
 from veery.protocol.content import DataExtraction, decode
 from veery.protocol.onion import ServerDestination, ServerReply, ServerRequest
@@ -254,3 +256,48 @@ async def test_a_contact_is_told_of_saved_files_only_if_that_is_switched_on(worl
     await bob.settings.set("tell-saved", "on")
     await bob.attachments.save(note["id"], tmp_path)
     assert await told() == 1
+
+
+# -- upkeep of the own picture -------------------------------------------------------------------------------------
+
+
+async def test_upkeep_has_a_time_of_its_own(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "me.png"
+    Image.new("RGB", (700, 700), "blue").save(path)
+    alice, clock = world.alice.client, world.alice.clock
+    await alice.pictures.set_own(path)
+    first = await world.alice.read(lambda tables: tables.accounts.get())
+    document = with_profile({}, first)
+    assert (document[b"t"], document.get(b"T"), document.get(b"P")) == (first.profile_s, None, None)
+    await clock.advance(7_000)
+    await alice.pictures.renew()
+    assert not any("/extend" in each for each in world.asked)
+    await clock.advance(86_400)
+    await alice.pictures.renew()
+    second = await world.alice.read(lambda tables: tables.accounts.get())
+    assert (second.profile_s, second.picture_url) == (first.profile_s, first.picture_url)
+    assert second.picture_again_s >= first.profile_s + 86_400
+    document = with_profile(document, second)
+    assert (document[b"t"], document[b"T"]) == (first.profile_s, second.picture_again_s)
+    assert (document[b"P"], document[b"Q"]) == (document[b"p"], document[b"q"])
+    world.codes = [404] * 13
+    for _ in range(13):
+        await clock.advance(86_400)
+        await alice.pictures.renew()
+    third = await world.alice.read(lambda tables: tables.accounts.get())
+    assert third.picture_url != first.picture_url
+    assert (third.profile_s, third.picture_again_s > second.picture_again_s) == (first.profile_s, True)
+    document = with_profile(document, third)
+    assert document[b"P"] != document[b"p"]
+    assert user_profile.read(document).updated_s == third.updated_s == third.picture_again_s
+    await alice.sending.send_text(world.bob.id, "hello")
+    await world.deliver()
+    seen = await world.bob.client.conversations.get(world.alice.id)
+    assert (seen.picture_url, seen.profile_s) == (third.picture_url, third.picture_again_s)
+    await alice.pictures.set_own(path)
+    fourth = await world.alice.read(lambda tables: tables.accounts.get())
+    assert fourth.profile_s > third.picture_again_s
+    document = with_profile(document, fourth)
+    found = user_profile.read(document).picture
+    assert found is not None
+    assert found.url == fourth.picture_url

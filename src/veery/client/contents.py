@@ -138,7 +138,7 @@ def own_profile(account: AccountRow) -> Profile:
     return Profile(
         display_name=account.display_name or None,
         profile_picture=account.picture_url if account.picture_key is not None else None,
-        last_profile_update_seconds=account.profile_s,
+        last_profile_update_seconds=account.updated_s,
     )
 
 

@@ -1,7 +1,8 @@
 """Profile pictures: the own one, cleaned, uploaded and kept alive, and those of contacts when somebody looks (09.6).
 
 The own picture is square, at most 600 pixels a side, in the form that every deployed client reads (09.3). Its file
-lives two weeks on the server, so it is extended every day, and uploaded anew when the server has lost it.
+lives two weeks on the server, so it is extended every day, and uploaded anew when the server has lost it. Either sets
+the time of the re-upload and not that of the profile: other devices then know the picture for the same.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from veery.protocol.account import AccountId
 from veery.protocol.attachments import FileUrl
 from veery.protocol.constants import HOUR_MS, PREFIX_GROUP, SECOND_MS
 from veery.secret import Secret
+from veery.store.pictures import KeptPicture
 from veery.store.tables import Tables
 
 __all__ = ["CONTACT_SIDE", "EXTEND_AFTER_MS", "OWN_SIDE", "UPLOAD_AFTER_MS", "YOUNG_MS", "Pictures"]
@@ -93,12 +95,13 @@ class Pictures:
         row, held = await self._core.read(lambda tables: (tables.accounts.get(), tables.pictures.get(own)))
         if held is None or row.picture_url != held.url or now_ms - held.checked_ms < EXTEND_AFTER_MS:
             return
-        changed_ms = row.profile_s * SECOND_MS
-        if now_ms - changed_ms < YOUNG_MS:
+        changed_ms = row.updated_s * SECOND_MS
+        if self._core.road.now_ms() - changed_ms <= YOUNG_MS:
             return
         uploaded = await self.files.kept_alive(own, held, changed_ms)
-        if uploaded is not None:
-            await self._show(uploaded)
+        after = await self._core.read(lambda tables: tables.pictures.get(own))
+        if uploaded is not None or (after is not None and after.checked_ms != held.checked_ms):
+            await self._seen_to(held, uploaded)
 
     async def _show(self, uploaded: UploadedPicture) -> None:
         times = self._core.times()
@@ -109,8 +112,25 @@ class Pictures:
 
         await self._core.write(work)
 
+    async def _seen_to(self, held: KeptPicture, uploaded: UploadedPicture | None) -> None:
+        """The same picture lives on. Nothing happens when the user has chosen another one meanwhile."""
+        times = self._core.times()
+
+        def work(tables: Tables) -> None:
+            row = tables.accounts.get()
+            if row.picture_url != held.url or row.picture_key is None:
+                return
+            again_s = max(times.network_ms // SECOND_MS, row.updated_s + 1)
+            if uploaded is None:
+                tables.accounts.set_picture_again(held.url, row.picture_key, again_s)
+                return
+            tables.accounts.set_picture_again(uploaded.url.text, uploaded.key, again_s)
+            tables.pictures.keep(self._core.own, uploaded.kept)
+
+        await self._core.write(work)
+
 
 def _set_own(tables: Tables, url: FileUrl | None, key: Secret | None, network_ms: int, now_ms: int) -> None:
-    updated = max(network_ms // SECOND_MS, tables.accounts.get().profile_s + 1)
+    updated = max(network_ms // SECOND_MS, tables.accounts.get().updated_s + 1)
     tables.accounts.set_picture(None if url is None else url.text, key, updated)
     tables.events.append(PROFILE_EVENT, {"picture": url is not None}, now_ms)

@@ -31,7 +31,7 @@ class ProfileService:
     async def get(self) -> OwnProfile:
         """The profile as it is now."""
         row = await self._core.read(lambda tables: tables.accounts.get())
-        return OwnProfile(row.account_id, row.display_name, row.profile_s, row.restored)
+        return OwnProfile(row.account_id, row.display_name, row.updated_s, row.restored)
 
     async def set_name(self, name: str) -> None:
         """Change the display name; contacts see it with the next message. Raises DisplayNameWrong."""
@@ -40,7 +40,7 @@ class ProfileService:
 
         def work(tables: Tables) -> None:
             held = tables.accounts.get()
-            updated = max(times.network_ms // SECOND_MS, held.profile_s + 1)
+            updated = max(times.network_ms // SECOND_MS, held.updated_s + 1)
             tables.accounts.set_profile(wanted, updated)
             tables.events.append(PROFILE_EVENT, {"name": wanted}, times.local_ms)
 

@@ -27,6 +27,7 @@ class AccountRow:
     profile_s: time of the last profile update, in seconds (07.10.1); 1 for a name typed at a restore (01.4).
     restored: whether it came from a recovery password; such a device may not push configs before it has merged (07.9).
     network: the whole text of the network file that the account lives in.
+    picture_again_s: when a client has last seen to it by itself that the picture lives on, in seconds (`T` of 07.10.1).
     """
 
     account_id: AccountId
@@ -39,6 +40,12 @@ class AccountRow:
     created_ms: int
     picture_url: str | None = field(default=None, repr=False)
     picture_key: Secret | None = None
+    picture_again_s: int = 0
+
+    @property
+    def updated_s(self) -> int:
+        """The later of both times: what others compare, in seconds."""
+        return max(self.profile_s, self.picture_again_s)
 
 
 class Accounts:
@@ -71,11 +78,11 @@ class Accounts:
         row = one(
             self._db,
             "SELECT account_id, seed, device_id, display_name, profile_s, restored, network, created_ms, picture_url,"
-            " picture_key FROM account",
+            " picture_key, picture_again_s FROM account",
         )
         if row is None:
             raise NoAccount("this profile holds no account", remedy="Remove its directory and make the profile again")
-        account_id, seed, device_id, name, profile_s, restored, network, created_ms, url, key = row
+        account_id, seed, device_id, name, profile_s, restored, network, created_ms, url, key, again_s = row
         return AccountRow(
             account_id=account(account_id),
             seed=Secret(seed),
@@ -87,6 +94,7 @@ class Accounts:
             created_ms=created_ms,
             picture_url=url,
             picture_key=None if key is None else Secret(key),
+            picture_again_s=again_s,
         )
 
     def set_profile(self, display_name: str, profile_s: int) -> None:
@@ -98,6 +106,12 @@ class Accounts:
         self._db.execute(
             "UPDATE account SET picture_url = ?, picture_key = ?, profile_s = ?",
             (url, None if key is None else key.reveal(), profile_s),
+        )
+
+    def set_picture_again(self, url: str, key: Secret, again_s: int) -> None:
+        """The same picture lives on, there or at another place, since a moment (seconds, 09.6)."""
+        self._db.execute(
+            "UPDATE account SET picture_url = ?, picture_key = ?, picture_again_s = ?", (url, key.reveal(), again_s)
         )
 
     def set_restored(self, restored: bool) -> None:
