@@ -129,7 +129,17 @@ def test_restore_from_standard_input(home: Home) -> None:
         "profile": "phone",
         "unlock": "key file",
         "linked": False,
+        "comes_back": ["account", "name", "contacts", "groups", "synced_settings", "messages_of_14_days"],
+        "does_not": ["older_messages", "messages_to_linked_devices", "files", "local_settings", "device_keys"],
     }
+
+
+def test_restore_says_what_the_words_alone_bring_back(home: Home) -> None:
+    words = create(home, "--no-passphrase")["words"]
+    args = ("--profile", "phone", "account", "restore", "--network", str(home.network()), "--no-passphrase")
+    told = home.veery(*args, typed=f"{words}\n").err
+    assert "The words bring back the account itself; from the network its name, contacts, groups and settings" in told
+    assert "They do not bring back older messages, files, or anything that lay on your devices alone" in told
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,10 @@ never overwritten."""
 _RESTORE: Final = """\
 Bring an account to this machine by its recovery password, read from standard input: 13 words, in capitals or not. A
 word that is not in the list is named, with those that look like it. The name is used until the account's own one is
-found on the network. The new device joins none of the account's others by itself: on a terminal it shows the groups of
-devices that it finds and asks; else `veery device link` does."""
+found on the network. The words bring back the account, and what the network still holds of it: name, contacts, groups,
+synchronised settings, and messages of the last 14 days. Older messages and files come with `veery backup restore` or
+`veery transfer receive` only. The new device joins none of the account's others by itself: on a terminal it shows the
+groups of devices that it finds and asks; else `veery device link` does."""
 _SHOW: Final = """\
 Print the Account ID and the name of the account. With --qr the Account ID as a code for others to scan; with --words
 the recovery password, and with both the code of that one, for another device of yours. The recovery password is the

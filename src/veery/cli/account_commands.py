@@ -28,6 +28,16 @@ from veery.store.header import rewrap
 from veery.store.keys import KeyFile, Unlock
 
 DEFAULT_NAME: Final = "Anonymous"
+# What the recovery words alone bring back, for people and for programs.
+WORDS_ALONE: Final = (
+    "The words bring back the account itself; from the network its name, contacts, groups and settings, if one of your"
+    " devices was online within the last 30 days; and messages of the last 14 days, those to linked devices only once"
+    " this one is linked.",
+    "They do not bring back older messages, files, or anything that lay on your devices alone: that takes a backup"
+    " (`veery backup restore`) or the old device (`veery transfer receive`), each in place of the words.",
+)
+BACK: Final = ("account", "name", "contacts", "groups", "synced_settings", "messages_of_14_days")
+GONE: Final = ("older_messages", "messages_to_linked_devices", "files", "local_settings", "device_keys")
 _INPUT_MAX: Final = 4_096  # characters of what should be 13 words
 
 
@@ -62,10 +72,13 @@ def restore(options: Namespace, console: Console) -> int:
     making = restore_profile(directory, words, name, network, unlock, device_name=_device_name())
     run_coroutine(console, making)
     if console.as_json:
-        console.record({**_told(options, account, name, unlock), "linked": False})
+        record = {**_told(options, account, name, unlock), "linked": False}
+        console.record({**record, "comes_back": BACK, "does_not": GONE})
         return Exit.DONE
     show_account(console, options, account.account_id.hex, name)
     console.talk(explain(unlock))
+    for line in WORDS_ALONE:
+        console.talk(line)
     opened_by(directory, unlock)
     after_restore(options, console)
     return Exit.DONE

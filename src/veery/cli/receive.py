@@ -13,7 +13,8 @@ _ABOUT: Final = """\
 Fetch what is new and print it, each message once: what was printed is acknowledged and not printed again. Without
 --follow or --wait it asks the swarm once and ends. With --json every event is one object a line: `event` (message,
 state, conversation, …), `id`, `conversation`, `sender`, `text`, `sent_at` and `received_at` (ms), `hash`, `protocol`,
-`attachments`, `expires`. With --wait the exit code is 3 when no message came in that time."""
+`attachments`, `expires`. Messages that no key of this device opens are told in one line; with --json each is an
+event `unreadable`. With --wait the exit code is 3 when no message came in that time."""
 _EXAMPLE: Final = """\
 veery receive --follow --json
 veery receive --wait 60"""

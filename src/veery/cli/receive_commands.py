@@ -17,10 +17,11 @@ from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
 from veery.cli.engine import opener
 from veery.cli.running import run_coroutine
-from veery.cli.shown import Json, event_lines, is_own, titles
+from veery.cli.shown import Json, event_lines, is_own, titles, unreadable_lines
 
 CONSUMER: Final = "cli"
 _PAGE: Final = 100
+_GATHER_S: Final = 2.0  # what cannot be read comes in numbers: it is told together
 
 
 def receive(options: Namespace, console: Console) -> int:
@@ -40,6 +41,8 @@ class _Receiver:
         self._own = ""  # Account ID
         self._cursor = 0
         self._printed = False
+        self._unreadable = 0  # counted, not told yet
+        self._telling: asyncio.Task[None] | None = None
         self._names: dict[str, str] = {}
         self._opening = opener(options, console)
 
@@ -92,15 +95,37 @@ class _Receiver:
         while not ended and (page := await session.call("events", after=self._cursor, limit=_PAGE)):
             async with self._acknowledging(session):
                 ended = any(self._print(event) and first_only for event in page)
+        await self._tell_unreadable(session)
         return ended
 
     async def _print_coming(self, session: Session, *, first_only: bool) -> None:
-        async with aclosing(session.stream("follow", after=self._cursor)) as stream:
-            async for event in stream:
-                async with self._acknowledging(session):
-                    ended = self._print(event) and first_only
-                if ended:
-                    return
+        try:
+            async with aclosing(session.stream("follow", after=self._cursor)) as stream:
+                async for event in stream:
+                    async with self._acknowledging(session):
+                        ended = self._print(event) and first_only
+                    if self._unreadable and (self._telling is None or self._telling.done()):
+                        self._telling = asyncio.create_task(self._tell_soon(session))
+                    if ended:
+                        return
+        finally:
+            if self._telling is not None:
+                self._telling.cancel()
+                await asyncio.gather(self._telling, return_exceptions=True)
+            await self._tell_unreadable(session)
+
+    async def _tell_soon(self, session: Session) -> None:
+        await asyncio.sleep(_GATHER_S)
+        await self._tell_unreadable(session)
+
+    async def _tell_unreadable(self, session: Session) -> None:
+        """Say in one line how many messages no key of this device opens, and what to do."""
+        if not self._unreadable:
+            return
+        linked = str((await session.call("devices"))["membership"]) == "in_group"
+        number, self._unreadable = self._unreadable, 0
+        self._console.lines(unreadable_lines(number, linked=linked))
+        self._console.flush()
 
     @asynccontextmanager
     async def _acknowledging(self, session: Session) -> AsyncIterator[None]:
@@ -127,6 +152,9 @@ class _Receiver:
             return False
         if self._console.as_json:
             self._console.record(event)
+        elif kind == "unreadable":
+            self._unreadable += 1
+            self._printed = True
         else:
             lines = event_lines(event, self._names, self._own)
             self._printed = self._printed or bool(lines)

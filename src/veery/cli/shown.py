@@ -189,6 +189,18 @@ def event_lines(event: Json, names: Mapping[str, str], own: str = "") -> list[st
     return []
 
 
+def unreadable_lines(number: int, *, linked: bool) -> list[str]:
+    """How many messages no key of this device opens, and what to do. linked: the device is one of its group."""
+    messages, they = count(number, "message"), "It is" if number == 1 else "They are"
+    head = f"{messages} could not be decrypted: no key of this device opens {'it' if number == 1 else 'them'}."
+    if linked:
+        return [f"{head} {they} kept, and read as soon as this device has caught up with your other devices."]
+    return [
+        f"{head} {they} kept, and read once this device is linked to one of your others that is older: run"
+        " `veery device link`. Without such a device they stay closed."
+    ]
+
+
 def group_lines(event: Json, names: Mapping[str, str]) -> list[str]:
     """What happened to a group of the account; empty for what its messages tell."""
     who = name_of(str(event["by"]), names) if event.get("by") else "somebody"
