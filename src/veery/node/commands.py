@@ -13,6 +13,7 @@ from veery.node.recursive import Forwarded
 from veery.node.relay import OnionHop
 from veery.node.replication import Replication
 from veery.node.subscriptions import Subscriptions
+from veery.protocol.constants import ONION_HOP_COMMAND
 from veery.protocol.queue import CommandRule, Level
 from veery.protocol.storage_rpc.parse import METHODS
 from veery.protocol.swarm.nodes import ServiceNode
@@ -67,7 +68,7 @@ def register(endpoint: QueueEndpoint, rooms: Rooms) -> None:
     endpoint.register(b"sn.data", _NODES, data)
     endpoint.register(b"sn.data_ready", _NODES, data_ready)
     endpoint.register(b"sn.storage_cc", _NODES, storage_cc)
-    endpoint.register(b"sn.onion_request", _NODES, onion)
+    endpoint.register(ONION_HOP_COMMAND, _NODES, onion)
     endpoint.register(b"monitor.messages", _OPEN, monitor)
     endpoint.register(b"service.get_stats", _ADMIN, stats)
     for method in METHODS:

@@ -15,7 +15,7 @@ from veery.node.dispatch import Dispatcher
 from veery.node.http import BINARY, TEXT, HttpAnswer
 from veery.node.view import NodeView
 from veery.node.writes import Members
-from veery.protocol.constants import ONION_HOP_TIMEOUT_S
+from veery.protocol.constants import ONION_HOP_COMMAND, ONION_HOP_TIMEOUT_S
 from veery.protocol.crypto import RandomBytes
 from veery.protocol.onion.layers import Peeled, peel, peel_outer
 from veery.protocol.onion.node_to_node import (
@@ -34,6 +34,7 @@ from veery.protocol.onion.refusals import (
 )
 from veery.protocol.onion.replies import seal_reply
 from veery.protocol.onion.routes import AnsweredRefusal, ToDestination, ToNode, ToServer
+from veery.runtime.off_loop import off_loop
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,10 @@ class OnionHop:
         """A request that a client POSTed to this node as its guard."""
         try:
             keys = self._view.keys
-            peeled = peel_outer(body, keys.x25519_secret, keys.x25519, allow_private_servers=self._private)
+            peeled = await off_loop(
+                len(body),
+                lambda: peel_outer(body, keys.x25519_secret, keys.x25519, allow_private_servers=self._private),
+            )
             reply = await self._carry(peeled)
         except OnionRefused as refusal:
             return HttpAnswer(refusal.code, refusal.text.encode(), TEXT)
@@ -85,7 +89,10 @@ class OnionHop:
                 raise NodeNotReady(self._view.keys.ed25519)
             layer = read_hop_request(parts)
             keys = self._view.keys
-            peeled = peel(layer, keys.x25519_secret, keys.x25519, allow_private_servers=self._private)
+            peeled = await off_loop(
+                len(layer.blob),
+                lambda: peel(layer, keys.x25519_secret, keys.x25519, allow_private_servers=self._private),
+            )
             reply = await self._carry(peeled)
         except OnionRefused as refusal:
             return encode_hop_reply(refusal.code, refusal.text.encode())
@@ -111,7 +118,7 @@ class OnionHop:
             raise NextNodeUnreachable(route.destination)
         try:
             parts = await self._members.ask(
-                node, b"sn.onion_request", encode_hop_request(route.layer), timeout_s=ONION_HOP_TIMEOUT_S
+                node, ONION_HOP_COMMAND, encode_hop_request(route.layer), timeout_s=ONION_HOP_TIMEOUT_S
             )
         except VeeryError as error:
             log.debug("the next hop did not answer: %s", error.kind)

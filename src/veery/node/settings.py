@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from veery.node.door_limits import DoorLimits
-from veery.protocol.constants import DATABASE_MAX
+from veery.protocol.constants import DATABASE_MAX, RATE_ADDRESSES_MAX, RATE_CLIENT_BURST, RATE_CLIENT_PER_S
 
 _MIB = 1024 * 1024
 WORKERS_MAX = 64
@@ -34,9 +34,15 @@ class ListenSettings:
 class LimitSettings:
     """Bounds of what strangers can make the node do. Times in seconds."""
 
-    rate: Annotated[float, Meta(gt=0, description="Direct storage requests a second from one address.")] = 300.0
-    burst: Annotated[int, Meta(ge=1, description="Direct storage requests from one address at once.")] = 600
-    addresses: Annotated[int, Meta(ge=1, description="Addresses that are counted; more are refused.")] = 10_000
+    rate: Annotated[float, Meta(gt=0, description="Direct storage requests a second from one address.")] = (
+        RATE_CLIENT_PER_S
+    )
+    burst: Annotated[int, Meta(ge=1, description="Direct storage requests from one address at once.")] = (
+        RATE_CLIENT_BURST
+    )
+    addresses: Annotated[int, Meta(ge=1, description="Addresses that are counted; more are refused.")] = (
+        RATE_ADDRESSES_MAX
+    )
     connections: Annotated[int, Meta(ge=1, description="HTTPS connections at one time.")] = 4_096
     connections_per_address: Annotated[int, Meta(ge=1, description="HTTPS connections from one address.")] = 512
     bodies_mib: Annotated[int, Meta(ge=16, description="Memory that all request bodies in flight take.")] = 256

@@ -26,7 +26,6 @@ PREFIX_BLIND25: Final = 0x25  # 01.2
 PREFIX_UNBLINDED: Final = 0x00  # 01.2
 PREFIX_VERSION_AUTH: Final = 0x07  # 01.2, 01.6
 DISPLAY_NAME_MAX: Final = 100  # bytes of UTF-8, 01.4
-ED25519_SECRET_SIZE: Final = 64  # libsodium form: seed and public key, 01 conventions
 RECOVERY_WORDS: Final = 13  # 12 data words and the checksum word, 01.3
 RECOVERY_WORD_PREFIX: Final = 3  # significant characters of a word, 01.3.1
 RECOVERY_GROUP_SIZE: Final = 4  # bytes written as three words, 01.3.2
