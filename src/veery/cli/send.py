@@ -35,7 +35,7 @@ def add(commands: Commands, summary: str) -> None:
     parser.add_argument(
         "--attach", metavar="FILE", action="append", default=[], help="file to send along, up to 10 MB; repeatable"
     )
-    parser.add_argument("--voice", action="store_true", help="the files are voice messages")
+    parser.add_argument("--voice", action="store_true", help="the files are voice messages, of up to 5 minutes")
     parser.add_argument("--keep-names", action="store_true", help="send the names of pictures and recordings as well")
     parser.add_argument("--no-wait", action="store_true", help="only queue the message, and do not wait")
     parser.add_argument(

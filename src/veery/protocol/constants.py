@@ -363,6 +363,7 @@ COMMUNITY_ROOM_MAX: Final = 64  # characters, 07.11
 
 # -- files and attachments (09) --------------------------------------------------------------------------------
 ATTACHMENT_MAX: Final = 10_000_000  # plaintext that a user may pick, 09.6
+VOICE_MAX_S: Final = 300  # length of a voice message, 02.7.1, 09.6
 FILE_BLOB_MAX: Final = 10_223_616  # encrypted, uploaded or fetched, 09.7.2
 LEGACY_FILE_KEYS_SIZE: Final = 64  # cipher key and MAC key, 09.2
 LEGACY_FILE_BLOB_MIN: Final = 48  # IV and MAC, 09.2

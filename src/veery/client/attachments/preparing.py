@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from veery.client.attachments import recordings
 from veery.client.attachments.faults import AttachmentRefused
 from veery.client.attachments.images import EXTENSIONS, clean, is_picture
 from veery.protocol.attachments import safe_file_name
-from veery.protocol.constants import ATTACHMENT_MAX
+from veery.protocol.constants import ATTACHMENT_MAX, VOICE_MAX_S
 from veery.runtime.faults import files_mapped
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
@@ -33,6 +34,8 @@ class Attached:
 def prepare(path: Path, *, voice: bool = False, keep_name: bool = False, size_max: int = ATTACHMENT_MAX) -> Attached:
     """Read a file and clean it: of pictures only the pixels are kept, and no name unless `keep_name`.
 
+    voice: it is a voice message, of at most five minutes; how long it is can be known of WAV, Opus and Vorbis alone.
+
     Raises AttachmentRefused, PictureRefused, FileFault.
     """
     data = _read(path, size_max)
@@ -51,6 +54,7 @@ def prepare(path: Path, *, voice: bool = False, keep_name: bool = False, size_ma
                 kind="client.attachment.voice",
                 remedy="Give a sound file, as .ogg, .m4a or .mp3",
             )
+        _check_length(data)
         name = name if keep_name else VOICE_NAME + path.suffix.lower()
     return Attached(data, content_type, name, voice=voice)
 
@@ -71,6 +75,16 @@ def _read(path: Path, size_max: int) -> bytes:
             f"{path} is empty", kind="client.attachment.empty", remedy="Files of no bytes cannot be sent"
         )
     return data
+
+
+def _check_length(data: bytes) -> None:
+    length = recordings.seconds(data)
+    if length is not None and length > VOICE_MAX_S:
+        raise AttachmentRefused(
+            f"the recording plays for {length:,.0f} s, a voice message for at most {VOICE_MAX_S} s",
+            kind="client.attachment.voice.too_long",
+            remedy="Send it in parts, or as a file without --voice",
+        )
 
 
 def _check_size(size: int, size_max: int) -> None:
