@@ -117,6 +117,17 @@ async def test_what_only_says_that_it_is_a_picture_has_no_thumbnail(world: World
     assert [(each["state"], each["thumbnail"]) for each in await world.received()] == [("stored", False)]
 
 
+async def test_names_like_paths_stay_where_they_are_saved(world: World, tmp_path: Path) -> None:
+    names = ("../../evil.txt", "/etc/evil.txt", "..\\\\evil.txt", "..", "a\0b.txt")
+    await world.send(*(Attached(b"x", "text/plain", name) for name in names))
+    await world.deliver()
+    place = tmp_path / "saved" / "here"
+    place.mkdir(parents=True)
+    saved = [await world.bob.client.attachments.save(each["id"], place) for each in await world.received()]
+    assert {each.parent for each in saved} == {place}
+    assert len(list(place.iterdir())) == len(names)
+
+
 # -- fetched without being asked for -------------------------------------------------------------------------------
 
 
