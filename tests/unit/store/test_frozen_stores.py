@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.store.frozen.fill_1 import ALICE, NOW, PASSPHRASE, columns_of, dumped
+from tests.unit.store.frozen.fill_1 import ALICE, ME, NOW, PASSPHRASE, columns_of, dumped
 from tests.unit.store.samples import make_store
+from veery.client.groups import pending
+from veery.network.memory import nodes_from_json
 from veery.protocol.account import AccountId
-from veery.runtime.sqlite import Options, open_encrypted, schema_version
+from veery.protocol.config import dumps
+from veery.protocol.groups import key_list
+from veery.runtime.sqlite import Connection, Options, migrate, open_encrypted, schema_version
+from veery.store import database
 from veery.store.database import DATABASE_NAME, Store
 from veery.store.header import open_header, read_header
 from veery.store.message_values import DeliveryState
@@ -26,27 +34,40 @@ from veery.store.tables import Tables
 
 FROZEN = Path(__file__).with_name("frozen")
 RELEASED = sorted(int(each.name[1:]) for each in FROZEN.glob("v*"))
+PARTS = 10  # of a migration, after each of which it is killed once
 KILLED = """
-import asyncio, os, signal, sys
+import asyncio, sys
 from pathlib import Path
-from tests.unit.store.frozen.fill_1 import PASSPHRASE
-from veery.runtime.sqlite import migrate
-from veery.store import database
+from tests.unit.store.test_frozen_stores import killed_open
+asyncio.run(killed_open(Path(sys.argv[1]), int(sys.argv[2])))
+"""
 
-class Killing:
-    def __init__(self, connection, left):
-        self.connection, self.left = connection, left
-    def execute(self, *args):
-        self.left -= 1
-        if self.left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self.connection.execute(*args)
-    def __getattr__(self, name):
+
+class Counting:
+    """A connection that tells of each statement before it runs."""
+
+    def __init__(self, connection: Connection, told: Callable[[], None]) -> None:
+        self.connection, self.told = connection, told
+
+    def execute(self, *arguments: Any) -> Any:
+        self.told()
+        return self.connection.execute(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.connection, name)
 
-database.migrate = lambda connection, migrations: migrate(Killing(connection, int(sys.argv[2])), migrations)
-asyncio.run(database.Store.open(Path(sys.argv[1]), PASSPHRASE))
-"""
+
+async def opened(directory: Path, told: Callable[[], None]) -> None:
+    """Open a store, and tell of each statement of its migration."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "migrate", lambda connection, known: migrate(Counting(connection, told), known))  # type: ignore[arg-type]
+        await (await Store.open(directory, PASSPHRASE)).close()
+
+
+async def killed_open(directory: Path, statements: int) -> None:
+    """Open a store, and die before a statement of its migration."""
+    left = itertools.count(statements, -1)
+    await opened(directory, lambda: os.kill(os.getpid(), signal.SIGKILL) if next(left) <= 0 else None)
 
 
 def thawed(number: int, directory: Path) -> Path:
@@ -129,16 +150,55 @@ async def test_a_migrated_store_has_the_schema_of_a_new_one(tmp_path: Path, numb
 
 
 @pytest.mark.parametrize("number", RELEASED)
-@pytest.mark.parametrize("statements", [1, 4, 6, 9, 14, 20, 27, 35, 50, 70])
-async def test_a_kill_in_the_middle_of_a_migration_keeps_the_store_whole(
-    tmp_path: Path, number: int, statements: int
-) -> None:
-    place, kept = thawed(number, tmp_path), expected(number)
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(place), str(statements)], check=False)  # noqa: ASYNC221
-    assert killed.returncode == -signal.SIGKILL
-    version, found = rows(place, kept["columns"])
-    assert number <= version < len(MIGRATIONS)
-    assert found == kept["rows"]
-    async with await Store.open(place, PASSPHRASE) as store:
-        await store.run(lambda tables: tables.search.check())
-    assert rows(place, kept["columns"]) == (len(MIGRATIONS), kept["rows"])
+async def test_a_kill_in_the_middle_of_a_migration_keeps_the_store_whole(tmp_path: Path, number: int) -> None:
+    said: list[None] = []
+    (tmp_path / "whole").mkdir()
+    await opened(thawed(number, tmp_path / "whole"), lambda: said.append(None))
+    for part in range(PARTS):
+        (tmp_path / str(part)).mkdir()
+        place, kept = thawed(number, tmp_path / str(part)), expected(number)
+        statements = 1 + part * (len(said) - 1) // PARTS
+        killed = subprocess.run([sys.executable, "-c", KILLED, str(place), str(statements)], check=False)  # noqa: ASYNC221
+        assert killed.returncode == -signal.SIGKILL
+        version, found = rows(place, kept["columns"])
+        assert number <= version < len(MIGRATIONS)
+        assert found == kept["rows"]
+        async with await Store.open(place, PASSPHRASE) as store:
+            await store.run(lambda tables: tables.search.check())
+        assert rows(place, kept["columns"]) == (len(MIGRATIONS), kept["rows"])
+
+
+async def test_what_an_engine_of_schema_7_kept_is_read(tmp_path: Path) -> None:
+    def look(tables: Tables) -> None:
+        own, alice = AccountId(ME), AccountId(ALICE)
+        state = tables.devices.group()
+        assert state is not None
+        assert tables.devices.alone()
+        assert tables.devices.publishing().state.published == state.account_keys.active.keys.public  # type: ignore[union-attr]
+        (group,) = tables.groups.all()
+        assert (group.name, group.is_open, pending.load(group.pending).notices) == ("Walks", True, ())
+        assert group.keys is not None
+        key_list.load(group.keys.reveal())
+        for row in (*tables.configs.all(own), *tables.configs.all(group.id)):
+            assert dumps.as_known(row.dump)[1] > 0
+        assert len(tables.configs.all(group.id)) == 2
+        (contact,) = (AccountId.from_hex(row[0].removeprefix("hex:")) for row in expected(7)["rows"]["contact_keys"])
+        assert tables.contact_keys.get(contact).keys.record is not None
+        nodes = tables.network.node_list()
+        assert nodes is not None
+        assert len(nodes_from_json(nodes.nodes)) == 5
+        picture = tables.pictures.get(alice)
+        assert picture is not None
+        blob = tables.blobs.get(picture.file)
+        assert blob is not None
+        assert blob.refs == 1
+        assert tables.held.all()[3].reason == "client.keys.waiting"
+        assert tables.held.mark(3) == "unconfirmed"
+        (unconfirmed,) = tables.unconfirmed.of(alice)
+        assert unconfirmed.message == 2
+        assert tables.shortenings.pending(10) == (("hash5", 2 * NOW),)
+        assert tables.own_echoes.get(whole=True).published
+        assert len(tables.trimming.rules()) == 2
+
+    async with await Store.open(thawed(7, tmp_path), PASSPHRASE) as store:
+        await store.read(look)

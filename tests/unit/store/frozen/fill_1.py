@@ -1,11 +1,14 @@
-"""Makes a store of schema 1 with something in every table. Runs with the code of the release that had this schema."""
+"""Makes a store of schema 1 with something in every table. Runs with the code of the release that had this schema.
+
+python -m tests.unit.store.frozen.fill_1 DIRECTORY
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +19,7 @@ from veery.store.header import open_header, read_header
 from veery.store.keys import Cost, Passphrase
 
 PASSPHRASE: Final = Passphrase.of("correct horse", Cost(ops=1, memory=8 * 1024))
+SEED: Final = bytes(range(16))
 NOW: Final = 1_764_000_000_000
 ME, ALICE, BOB = (b"\x05" + bytes([number]) * 32 for number in (1, 2, 3))
 _TEXTS: Final = (
@@ -179,15 +183,17 @@ def _json(value: Any) -> Any:
     return f"hex:{bytes(value).hex()}" if isinstance(value, bytes) else value
 
 
-async def main(directory: Path) -> None:
-    """Make the store, and write down what is in it."""
-    profile = NewProfile(Account.from_seed(bytes(range(16))), "Me", NOW // 1_000, "[network]\nname = 'frozen'\n")
+async def made(directory: Path) -> None:
+    """Make an empty store of the account."""
+    profile = NewProfile(Account.from_seed(SEED), "Me", NOW // 1_000, "[network]\nname = 'frozen'\n")
     await (await Store.create(directory, PASSPHRASE, profile, NOW)).close()
+
+
+def filled(directory: Path, fill: Callable[[Connection], None]) -> None:
+    """Fill a store that nobody has open, in one transaction, and write down what is in it then."""
     connection = open_encrypted(directory / DATABASE_NAME, open_header(read_header(directory), PASSPHRASE))
     with transaction(connection):
-        for table, rows in ROWS.items():
-            for row in rows:
-                insert(connection, table, row)
+        fill(connection)
     columns = columns_of(connection)
     kept = {"columns": columns, "rows": dumped(connection, columns)}
     (directory / "rows.json").write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
@@ -195,5 +201,13 @@ async def main(directory: Path) -> None:
     (directory / "store.lock").unlink()
 
 
+def insert_all(connection: Connection, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Insert the rows of tables, in their order."""
+    for table, rows in tables.items():
+        for row in rows:
+            insert(connection, table, row)
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(made(Path(sys.argv[1])))
+    filled(Path(sys.argv[1]), lambda connection: insert_all(connection, ROWS))
