@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from veery.protocol import crypto
 from veery.protocol.crypto import RandomBytes
@@ -26,15 +25,14 @@ from veery.protocol.onion import (
 from veery.protocol.onion.encryption import LayerKey
 from veery.runtime.faults import FileMissing
 from veery.runtime.identity import create_key_file, load_key_file
+from veery.runtime.off_loop import off_loop
 from veery.runtime.paths import private_directory
 from veery.secret import Secret
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Handler = Callable[[ServerRequest, str], Awaitable[ServerReply]]
 KEY_FILE: Final = "key"
-_ON_THE_LOOP: Final = 65_536  # bytes; encrypting more would hold others up
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +91,9 @@ class OnionDoor:
 
     async def _answer(self, body: bytes, source: str, form: _Form) -> bytes:
         keys = self._keys
-        plaintext, key = await _off_loop(len(body), lambda: open_server_request(body, keys.x25519_secret, keys.x25519))
+        plaintext, key = await off_loop(len(body), lambda: open_server_request(body, keys.x25519_secret, keys.x25519))
         reply = await self._reply(plaintext, source, form)
-        return await _off_loop(len(reply.body), lambda: form.seal(key, reply, self._random))
+        return await off_loop(len(reply.body), lambda: form.seal(key, reply, self._random))
 
     async def _reply(self, plaintext: bytes, source: str, form: _Form) -> ServerReply:
         try:
@@ -106,7 +104,3 @@ class OnionDoor:
             # Deployed servers answer a crash like an unreadable request (09.7); it must not look like a dead server.
             log.exception("An onion request could not be answered")
             return form.unreadable
-
-
-async def _off_loop(size: int, work: Callable[[], T]) -> T:
-    return work() if size <= _ON_THE_LOOP else await asyncio.to_thread(work)

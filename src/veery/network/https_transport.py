@@ -21,6 +21,7 @@ from veery.network.proxy import Proxy, make_connector, open_session
 from veery.network.transport import NO_HEADERS, AnswerTooLarge, NodeSilent, NodeUnreachable, TransportAnswer
 from veery.protocol.constants import ONION_ANSWER_MAX
 from veery.protocol.swarm.nodes import ServiceNode
+from veery.runtime.http_payload import PiecewiseBody
 from veery.runtime.tls import node_context
 
 _PER_NODE: Final = 32  # connections to one guard at a time; further requests wait
@@ -77,7 +78,12 @@ class HttpsTransport:
         session = self._open_session()
         try:
             async with session.post(
-                url, data=body, headers=headers, ssl=self._context, allow_redirects=False, trace_request_ctx=attempt
+                url,
+                data=PiecewiseBody(body),
+                headers=headers,
+                ssl=self._context,
+                allow_redirects=False,
+                trace_request_ctx=attempt,
             ) as response:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 return TransportAnswer(response.status, found, await _read(response, answer_max))

@@ -46,6 +46,7 @@ from veery.protocol.onion import (
 from veery.protocol.storage_rpc.encoding import json_text
 from veery.protocol.swarm.nodes import ServiceNode
 from veery.runtime.clock import Clock
+from veery.runtime.off_loop import off_loop
 
 _OK: Final = 200
 _SUCCESS: Final = range(200, 300)
@@ -123,7 +124,10 @@ class OnionRequester:
     ) -> tuple[Outcome, ReplyT | None]:
         try:
             layers = [Hop(node.ed25519, node.x25519) for node in hops]
-            built = build(layers, destination, payload, random=self._random, enc_type=self._enc_type)
+            built = await off_loop(
+                len(payload),
+                lambda: build(layers, destination, payload, random=self._random, enc_type=self._enc_type),
+            )
         except CryptoFailed:  # a key of the list that no layer can be made for: as if nothing ever decrypted
             return Undecryptable(), None
         try:
@@ -137,7 +141,7 @@ class OnionRequester:
         if answer.status != _OK:
             return clear_refusal(answer), None
         try:
-            return read(answer.body, built.reply_key)
+            return await off_loop(len(answer.body), lambda: read(answer.body, built.reply_key))
         except (CryptoFailed, ReplyMalformed, ServerMessageMalformed):
             return Undecryptable(), None
 

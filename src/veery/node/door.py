@@ -319,13 +319,18 @@ class Connection(asyncio.Protocol):
     def _send(self, answer: HttpAnswer, *, close: bool, head_only: bool = False) -> None:
         limits = self.door.limits
         data = self.door.head_writer.head(answer, time.time(), close=close)
-        if not head_only:
-            data += answer.body
+        body = b"" if head_only else answer.body
+        size = len(data) + len(body)
         self._last = close
         self._closing = self._closing or close
-        self._enter(Phase.WRITING, limits.write_s + len(data) / limits.write_bytes_s)
+        self._enter(Phase.WRITING, limits.write_s + size / limits.write_bytes_s)
+        if size > _PIECE:  # a copy of a large body, behind its head, would cost more than a write
+            self._write(data)
+            data = body
+        else:
+            data += body
         self._unwritten = memoryview(data)
-        if len(data) > _PIECE or self._paused:
+        if size > _PIECE or self._paused:
             self.unread, self.unread_since = len(data), self.loop.time()
             self.door.owe(len(data))
         self._write_on()

@@ -6,7 +6,6 @@ name resolves to is checked, and the connection goes to a checked address. Redir
 
 from __future__ import annotations
 
-import io
 import socket
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from veery.protocol.onion.hosts import is_public_address
 from veery.protocol.onion.node_to_node import HopReply
 from veery.protocol.onion.refusals import ServerTimedOut, ServerUnreachable
 from veery.protocol.onion.routes import ToServer
+from veery.runtime.http_payload import PiecewiseBody
 
 _ANSWER_MAX: Final = QUEUE_MESSAGE_MAX - QUEUE_FRAME_OVERHEAD  # a longer one would end the connection to the hop before
 
@@ -63,7 +63,9 @@ class ServerPoster:
     async def post(self, route: ToServer) -> HopReply:
         """POST the payload; gives status and body. Raises ServerUnreachable, ServerTimedOut."""
         try:
-            async with self._session.post(route.url, data=io.BytesIO(route.payload), allow_redirects=False) as answer:
+            async with self._session.post(
+                route.url, data=PiecewiseBody(route.payload), allow_redirects=False
+            ) as answer:
                 if 300 <= answer.status < 400:
                     raise ServerUnreachable("the server redirects")
                 return HopReply(answer.status, await _bounded(answer))

@@ -16,7 +16,9 @@ from veery.errors import Malformed, Misuse
 from veery.protocol.constants import BT_DEPTH_MAX, BT_ITEMS_MAX
 
 Value: TypeAlias = "int | bytes | list[Value] | dict[bytes, Value]"
-Encodable: TypeAlias = "int | bytes | str | Sequence[Encodable] | Mapping[bytes, Encodable] | Mapping[str, Encodable]"
+Encodable: TypeAlias = (
+    "int | bytes | memoryview | str | Sequence[Encodable] | Mapping[bytes, Encodable] | Mapping[str, Encodable]"
+)
 
 _ZERO, _NINE, _INTEGER, _LIST, _DICT, _END = b"09ilde"
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
@@ -31,13 +33,13 @@ class BtMalformed(Malformed):
 
 def encode(value: Encodable) -> bytes:
     """Encode a value. Raises Misuse for types or integers (below -2^63, above 2^64-1) that the form cannot hold."""
-    out: list[bytes] = []
+    out: list[bytes | memoryview] = []
     _write(value, out, 0)
     return b"".join(out)
 
 
-def _write(value: Encodable, out: list[bytes], depth: int) -> None:
-    if isinstance(value, bytes):
+def _write(value: Encodable, out: list[bytes | memoryview], depth: int) -> None:
+    if isinstance(value, (bytes, memoryview)):
         out += (b"%d:" % len(value), value)
     elif isinstance(value, int):
         if not _INT_MIN <= value <= _INT_MAX:
@@ -58,7 +60,9 @@ def _write(value: Encodable, out: list[bytes], depth: int) -> None:
         raise Misuse(f"bt-encoding has no form for {type(value).__name__}")
 
 
-def _write_dict(value: Mapping[bytes, Encodable] | Mapping[str, Encodable], out: list[bytes], depth: int) -> None:
+def _write_dict(
+    value: Mapping[bytes, Encodable] | Mapping[str, Encodable], out: list[bytes | memoryview], depth: int
+) -> None:
     items = {key.encode() if isinstance(key, str) else key: item for key, item in value.items()}
     out.append(b"d")
     for key in sorted(items):

@@ -199,11 +199,18 @@ def point_base_mul(scalar: bytes) -> bytes:
 
 def xchacha_encrypt(key: bytes, nonce: bytes, plaintext: bytes, ad: bytes = b"") -> bytes:
     """XChaCha20-Poly1305 (IETF): ciphertext and tag, 16 bytes longer than the plaintext. Nonce 24 bytes."""
-    _sized(key, KEY_SIZE, "an XChaCha20 key")
-    _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
+    key, nonce = _sized(key, KEY_SIZE, "an XChaCha20 key"), _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
     if len(plaintext) in _OPENSSL_SIZES:
         return xchacha.encrypt(key, nonce, plaintext, ad)
     return bytes(bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, ad, nonce, key))
+
+
+def xchacha_encrypt_into(key: bytes, nonce: bytes, plaintext: bytes | memoryview, target: memoryview) -> None:
+    """As `xchacha_encrypt`, into a target of just that size, which must not overlap with the plaintext."""
+    if len(plaintext) in _OPENSSL_SIZES:
+        xchacha.encrypt_into(_sized(key, KEY_SIZE, "an XChaCha20 key"), nonce, plaintext, target)
+    else:
+        target[:] = xchacha_encrypt(key, nonce, bytes(plaintext))
 
 
 def xchacha_decrypt(key: bytes, nonce: bytes, ciphertext: bytes | memoryview, ad: bytes = b"") -> bytes:
@@ -301,8 +308,7 @@ def xchacha_stream(key: bytes, nonce: bytes, data: bytes) -> bytes:
 
     Nonce 24 bytes. A key and nonce must never serve for two texts.
     """
-    _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
-    return xchacha.stream(_sized(key, KEY_SIZE, "an XChaCha20 key"), nonce, data)
+    return xchacha.stream(_sized(key, KEY_SIZE, "an XChaCha20 key"), _sized(nonce, XCHACHA_NONCE_SIZE, "a nonce"), data)
 
 
 def mlkem_public(seed64: bytes) -> bytes:

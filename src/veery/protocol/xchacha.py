@@ -28,6 +28,11 @@ def encrypt(key: bytes, nonce: bytes, plaintext: bytes, ad: bytes) -> bytes:
     return ChaCha20Poly1305(_subkey(key, nonce[:_SPLIT])).encrypt(bytes(4) + nonce[_SPLIT:], plaintext, ad)
 
 
+def encrypt_into(key: bytes, nonce: bytes, plaintext: bytes | memoryview, target: memoryview) -> None:
+    """As `encrypt`, into a target of just that size, which must not overlap with the plaintext."""
+    ChaCha20Poly1305(_subkey(key, nonce[:_SPLIT])).encrypt_into(bytes(4) + nonce[_SPLIT:], plaintext, None, target)
+
+
 def decrypt(key: bytes, nonce: bytes, ciphertext: bytes | memoryview, ad: bytes) -> bytes:
     """Open `encrypt`. Raises cryptography's InvalidTag."""
     return ChaCha20Poly1305(_subkey(key, nonce[:_SPLIT])).decrypt(bytes(4) + nonce[_SPLIT:], ciphertext, ad)

@@ -73,7 +73,7 @@ def onion_encryption(inputs: Case, expected: Case) -> None:
 # -- three layers ----------------------------------------------------------------------------------------------
 
 
-def peel_by_hand(layer: frames.Layer, end: Case) -> tuple[bytes, dict[str, Any]]:
+def peel_by_hand(layer: frames.Layer, end: Case) -> tuple[memoryview, dict[str, Any]]:
     """Decrypt a layer and give blob and JSON, whatever the JSON says."""
     key = encryption.server_key(layer.enc_type, secret(end, "x_secret"), raw(end, "x"), layer.ephemeral_key)
     return frames.read_frame(key.open(layer.blob))

@@ -62,6 +62,11 @@ class EncType(Enum):
         """Bytes that sealing adds; for `aes-cbc` the length of the shortest ciphertext."""
         return _OVERHEADS[self]
 
+    @property
+    def nonce_size(self) -> int:
+        """Bytes of the nonce, or initial vector, that a ciphertext begins with."""
+        return _NONCES[self]
+
 
 _NAMES = {
     "aes-gcm": EncType.AES_GCM,
@@ -78,6 +83,9 @@ _OVERHEADS = {
 }
 
 
+_NONCES = {EncType.AES_GCM: GCM_NONCE_SIZE, EncType.XCHACHA20: XCHACHA_NONCE_SIZE, EncType.AES_CBC: CBC_BLOCK}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerKey:
     """The key of one layer, the same at both ends and in both directions.
@@ -90,11 +98,11 @@ class LayerKey:
     key: Secret
     shared: Secret
 
-    def open(self, ciphertext: bytes) -> bytes:
+    def open(self, ciphertext: bytes | memoryview) -> bytes:
         """Decrypt. Raises CryptoFailed for a failed tag, bad padding, or fewer bytes than the overhead."""
         return _open(self.enc_type, self.key.reveal(), ciphertext)
 
-    def open_reply(self, ciphertext: bytes) -> bytes:
+    def open_reply(self, ciphertext: bytes | memoryview) -> bytes:
         """Decrypt a reply: as `open`, then as `aes-gcm`, which old peers may answer with. Raises CryptoFailed."""
         try:
             return self.open(ciphertext)
@@ -111,6 +119,18 @@ class LayerKey:
         key = self.key.reveal() if self.enc_type is EncType.AES_GCM else _gcm_key(self.shared.reveal())
         nonce = random(GCM_NONCE_SIZE)
         return nonce + crypto.aes_gcm_encrypt(key, nonce, plaintext)
+
+    def seal_into(self, plaintext: bytes | memoryview, target: memoryview, random: RandomBytes) -> int:
+        """As `seal`, to the beginning of a target that does not overlap with the plaintext; gives how many bytes."""
+        if self.enc_type is not EncType.XCHACHA20:
+            sealed = self.seal(bytes(plaintext), random)
+            target[: len(sealed)] = sealed
+            return len(sealed)
+        nonce = random(XCHACHA_NONCE_SIZE)
+        end = len(plaintext) + self.enc_type.overhead
+        target[:XCHACHA_NONCE_SIZE] = nonce
+        crypto.xchacha_encrypt_into(self.key.reveal(), nonce, plaintext, target[XCHACHA_NONCE_SIZE:end])
+        return end
 
 
 def client_key(enc_type: EncType, ephemeral_secret: Secret, ephemeral_public: bytes, server_public: bytes) -> LayerKey:
@@ -139,9 +159,10 @@ def _gcm_key(shared: bytes) -> bytes:
     return crypto.hmac_sha256(ONION_GCM_LABEL, shared)
 
 
-def _open(enc_type: EncType, key: bytes, ciphertext: bytes) -> bytes:
+def _open(enc_type: EncType, key: bytes, ciphertext: bytes | memoryview) -> bytes:
+    view = memoryview(ciphertext)
     if enc_type is EncType.AES_GCM:
-        return crypto.aes_gcm_decrypt(key, ciphertext[:GCM_NONCE_SIZE], ciphertext[GCM_NONCE_SIZE:])
+        return crypto.aes_gcm_decrypt(key, bytes(view[:GCM_NONCE_SIZE]), view[GCM_NONCE_SIZE:])
     if enc_type is EncType.XCHACHA20:
-        return crypto.xchacha_decrypt(key, ciphertext[:XCHACHA_NONCE_SIZE], ciphertext[XCHACHA_NONCE_SIZE:])
-    return crypto.aes_cbc_decrypt(key, ciphertext[:CBC_BLOCK], ciphertext[CBC_BLOCK:])
+        return crypto.xchacha_decrypt(key, bytes(view[:XCHACHA_NONCE_SIZE]), view[XCHACHA_NONCE_SIZE:])
+    return crypto.aes_cbc_decrypt(key, bytes(view[:CBC_BLOCK]), bytes(view[CBC_BLOCK:]))

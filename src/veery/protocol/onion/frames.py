@@ -34,10 +34,11 @@ class FrameTooLarge(Misuse):
 class Layer:
     """A sealed layer and what its receiver must know to open it.
 
-    blob: the ciphertext; ephemeral_key: 32 bytes; hop_no: the receiver's position, 0 for a guard (03.3).
+    blob: the ciphertext, perhaps a view of the frame that it came in; ephemeral_key: 32 bytes; hop_no: the receiver's
+    position, 0 for a guard (03.3).
     """
 
-    blob: bytes = field(repr=False)
+    blob: bytes | memoryview = field(repr=False)
     ephemeral_key: bytes
     enc_type: EncType
     hop_no: int = 0
@@ -59,8 +60,8 @@ def write_frame(blob: bytes, control: bytes) -> bytes:
     return b"".join((len(blob).to_bytes(ONION_FRAME_HEAD, "little"), blob, control))
 
 
-def read_frame(frame: bytes) -> tuple[bytes, dict[str, Any]]:
-    """Split a frame into blob and JSON object. Raises FrameMalformed; also above 10 MiB."""
+def read_frame(frame: bytes) -> tuple[memoryview, dict[str, Any]]:
+    """Split a frame into blob, as a view of it, and JSON object. Raises FrameMalformed; also above 10 MiB."""
     if len(frame) > ONION_BODY_MAX:
         raise FrameMalformed("the frame is larger than 10 MiB", kind="protocol.onion.frame.size")
     if len(frame) < ONION_FRAME_HEAD:
@@ -68,7 +69,8 @@ def read_frame(frame: bytes) -> tuple[bytes, dict[str, Any]]:
     end = ONION_FRAME_HEAD + int.from_bytes(frame[:ONION_FRAME_HEAD], "little")
     if end > len(frame):
         raise FrameMalformed("the blob ends beyond the frame", kind="protocol.onion.frame.length")
-    return frame[ONION_FRAME_HEAD:end], read_object(memoryview(frame)[end:])
+    view = memoryview(frame)  # blobs have up to 10 MB, and new memory for each copy costs more than decrypting it
+    return view[ONION_FRAME_HEAD:end], read_object(view[end:])
 
 
 def hex_key(control: Mapping[str, Any], name: str) -> bytes:
@@ -85,7 +87,7 @@ def hex_key(control: Mapping[str, Any], name: str) -> bytes:
     return key
 
 
-def sealed_layer(blob: bytes, control: Mapping[str, Any], hop_no: int) -> Layer:
+def sealed_layer(blob: bytes | memoryview, control: Mapping[str, Any], hop_no: int) -> Layer:
     """The layer of a blob and the JSON beside it. Raises FrameMalformed, EncTypeUnknown."""
     name = control.get("enc_type", EncType.AES_GCM.value)
     if not isinstance(name, str):

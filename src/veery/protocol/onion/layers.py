@@ -122,17 +122,26 @@ def build(
     many, a wrong key size, a server target that hops do not serve).
     """
     _check(hops, destination, enc_type, hop_no)
-    route, plaintext, spaces = _innermost(destination, payload, b" " * padding)
-    blob, beside, key = _seal(plaintext, destination.x25519, enc_type, random)
-    reply_key = ReplyKey(key)
-    for hop in reversed(hops):
-        plaintext = write_frame(blob, msgspec.json.encode({**route, **beside}) + spaces)
-        blob, beside, _ = _seal(plaintext, hop.x25519, enc_type, random)
-        route, spaces = {"destination": hop.ed25519.hex()}, b""
-    body = write_frame(blob, _outer_json(beside, hop_no))
-    if len(body) > ONION_BODY_MAX:
+    size = len(payload) + padding + overhead(len(hops), destination, enc_type=enc_type, hop_no=hop_no)
+    if size > ONION_BODY_MAX:
         raise FrameTooLarge("the onion request is larger than 10 MiB")
-    return Built(body, reply_key)
+    route, plaintext, spaces = _innermost(destination, payload, b" " * padding)
+    routes: list[Mapping[str, object]] = [*({"destination": hop.ed25519.hex()} for hop in hops), route]
+    # Each layer is encrypted from one of two sheets into the other, to where it lies in the body in the end: new memory
+    # at every step costs more than the encryption of a large request.
+    sheets = memoryview(bytearray(size)), memoryview(bytearray(size))
+    inset = ONION_FRAME_HEAD + enc_type.nonce_size  # from the beginning of a frame to that of the one inside
+    frame: bytes | memoryview = plaintext
+    keys: list[LayerKey] = []
+    for depth, receiver in reversed([*enumerate([*(hop.x25519 for hop in hops), destination.x25519])]):
+        sheet = sheets[depth % 2][depth * inset :]
+        end, beside, key = _seal(frame, sheet, receiver, enc_type, random)
+        text = msgspec.json.encode({**routes[depth], **beside}) if depth else _outer_json(beside, hop_no)
+        text += spaces if depth == len(hops) else b""
+        sheet[end : end + len(text)] = text
+        frame = sheet[: end + len(text)]
+        keys.append(key)
+    return Built(bytes(frame), ReplyKey(keys[0]))
 
 
 def overhead(
@@ -199,12 +208,15 @@ def _outer_json(beside: Mapping[str, object], hop_no: int) -> bytes:
 
 
 def _seal(
-    plaintext: bytes, receiver: bytes, enc_type: EncType, random: RandomBytes
-) -> tuple[bytes, dict[str, object], LayerKey]:
+    plaintext: bytes | memoryview, sheet: memoryview, receiver: bytes, enc_type: EncType, random: RandomBytes
+) -> tuple[int, dict[str, object], LayerKey]:
+    """Begin a frame on a sheet with a sealed plaintext: where that ends, what belongs beside it, and its key."""
     secret = Secret(random(KEY_SIZE))
     public = crypto.x25519_public(secret.reveal())
     key = client_key(enc_type, secret, public, receiver)
-    return key.seal(plaintext, random), _beside(public, enc_type), key
+    size = key.seal_into(plaintext, sheet[ONION_FRAME_HEAD:], random)
+    sheet[:ONION_FRAME_HEAD] = size.to_bytes(ONION_FRAME_HEAD, "little")
+    return ONION_FRAME_HEAD + size, _beside(public, enc_type), key
 
 
 def peel(layer: Layer, secret: Secret, public: bytes, *, allow_private_servers: bool = False) -> Peeled:

@@ -118,7 +118,7 @@ def read_route(plaintext: bytes, *, hop_no: int = 0, allow_private_servers: bool
     try:
         blob, control = read_frame(plaintext)
         if "headers" in control:
-            return ToDestination(blob, ReplyForm(_flag(control, "json", False), _flag(control, "base64", True)))
+            return ToDestination(bytes(blob), ReplyForm(_flag(control, "json", False), _flag(control, "base64", True)))
         if "host" in control:
             return _to_server(control, plaintext, allow_private_servers)
         return ToNode(hex_key(control, "destination"), sealed_layer(blob, control, hop_no + 1))

@@ -63,6 +63,19 @@ def test_to_a_node_and_back(enc_type: EncType) -> None:
 
 
 @pytest.mark.parametrize("enc_type", TYPES)
+@pytest.mark.parametrize("size", [16_000, 16_384, 300_000])
+def test_large_requests_arrive_whole_over_any_number_of_hops(enc_type: EncType, size: int) -> None:
+    payload = bytes(range(251)) * (size // 251)
+    for count in (1, 2, 3):
+        built = build(HOPS[:count], TARGET.server(), payload, random=Counting(), enc_type=enc_type, padding=5)
+        route = through(built, PATH[:count])[-1].route
+        assert isinstance(route, ToServer)
+        plaintext, key = open_server_request(route.payload, TARGET.secret, TARGET.public)
+        assert plaintext == payload
+        assert built.reply_key.open(key.seal(payload, Counting(b"server"))) == payload
+
+
+@pytest.mark.parametrize("enc_type", TYPES)
 def test_to_a_server_and_back(enc_type: EncType) -> None:
     built = build(HOPS, TARGET.server(), b"l2:{}e", random=Counting(), enc_type=enc_type)
     route = through(built, PATH)[-1].route
