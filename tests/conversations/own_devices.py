@@ -39,14 +39,19 @@ async def ask(device: Device) -> Any:
     return (await view(device))["own_request"]
 
 
-async def link(member: Device, newcomer: Device) -> None:
-    """Bring a device into the group of a member, as two careful users do."""
+async def link(member: Device, newcomer: Device, *, approved_first: bool = False) -> None:
+    """Bring a device into the group of a member, as two careful users do, in either order."""
     asked = await ask(newcomer)
     await sync(member)
     (prompt,) = (await view(member))["requests"]
     assert prompt["emoji"] == asked["emoji"]
-    await newcomer.client.devices.confirm()
-    await member.client.devices.approve(prompt["id"])
+    if approved_first:
+        await member.client.devices.approve(prompt["id"])
+        await sync(member, newcomer, rounds=2)
+        await newcomer.client.devices.confirm()
+    else:
+        await newcomer.client.devices.confirm()
+        await member.client.devices.approve(prompt["id"])
     await sync(member, newcomer, rounds=2)
 
 

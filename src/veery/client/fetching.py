@@ -93,7 +93,9 @@ class Fetching:
     async def record(self, answer: Answered, horizon: Horizon) -> tuple[Reading, Recorded]:
         """Keep what is new of an answer, move the cursor, and do what follows from it."""
         core = self._core
-        seen = await core.read(lambda tables: {item.hash for item in answer.items if tables.inbox.is_seen(item.hash)})
+        seen = await core.read(
+            lambda tables: {item.hash for item in answer.items if tables.inbox.is_seen(item.hash, answer.namespace)}
+        )
         times = core.times()
         reading = read_answer(answer.namespace, answer.page, answer.cursor, seen, horizon, times.network_ms)
         if not reading.fetched and reading.cursor is None:

@@ -21,6 +21,7 @@ class Mark(Enum):
     PROFILE = "profile"  # the own profile; it has no id
     CONTACT = "contact"  # a conversation, and what is settled with its contact
     READ = "read"  # how far a conversation is read
+    LEFT = "left"  # a group that the account has left, by its conversation's id
     MADE = "made"  # a conversation that is new here, for which other devices may have settled something before
 
 

@@ -136,8 +136,14 @@ class Devices:
         )
 
 
+def opening_secrets(state: DeviceGroup) -> frozenset[bytes]:
+    """Hashes of the seeds that open something now: not those of an admission that the user has not confirmed yet."""
+    held = (*state.device_keys, *state.account_keys)
+    return frozenset(crypto.blake2b(16, key.seed.reveal()) for key in held)
+
+
 def secrets_of(state: DeviceGroup) -> frozenset[bytes]:
-    """Hashes of all seeds in a state, to compare two of them."""
+    """Hashes of all seeds in a state, also of those that open nothing yet, to know which of them are to be erased."""
     seeds: list[Secret] = [key.seed for key in state.device_keys]
     seeds += [key.seed for key in state.account_keys]
     payloads = [state.held.payload if state.held is not None else None]

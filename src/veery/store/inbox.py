@@ -15,10 +15,12 @@ from typing import Final
 from veery.errors import Malformed, ProtocolError
 from veery.protocol.account import AccountId
 from veery.protocol.constants import DAY_MS, TTL_MAX_PRIVATE_MS
+from veery.protocol.storage_rpc import Namespace
 from veery.store.sql import Connection, Row, account, clamp, one
 
 SEEN_SLACK_MS: Final = DAY_MS  # a hash is remembered this much longer than its message lives: clocks differ
 HASH_MAX: Final = 128  # characters; today's have 43, 04.4.1
+MESSAGES: Final = frozenset({int(Namespace.INBOX), int(Namespace.GROUP_MESSAGES)})  # where messages are
 UNDECODED_MAX: Final = 2_000  # items kept; anybody can send them, so the oldest make room
 UNDECODED_BYTES_MAX: Final = 32 * 1024**2
 
@@ -123,7 +125,7 @@ class Inbox:
         refused: list[Refused] = []
         repeated = 0
         for item in batch.items:
-            if self.is_seen(item.hash):
+            if self.is_seen(item.hash, batch.namespace):
                 repeated += 1
                 continue
             outcome = self._apply(item, apply)
@@ -134,7 +136,7 @@ class Inbox:
             else:
                 self._keep(batch, item, outcome.reason, now_ms)
                 undecoded.append(item.hash)
-            self.mark_seen(item.hash, min(item.expires_ms, now_ms + TTL_MAX_PRIVATE_MS))
+            self.mark_seen(item.hash, min(item.expires_ms, now_ms + TTL_MAX_PRIVATE_MS), batch.namespace)
         if batch.last_hash is not None:
             self._move(batch, batch.last_hash, now_ms)
         return Recorded(tuple(applied), tuple(undecoded), tuple(refused), repeated)
@@ -154,16 +156,20 @@ class Inbox:
             "DELETE FROM cursors WHERE account = ?1 AND (?2 IS NULL OR updated_ms < ?2)", (account.raw, before_ms)
         ).rowcount
 
-    def is_seen(self, hash_: str) -> bool:
-        """Whether an item was handled before, or stored by this device."""
-        return one(self._db, "SELECT 1 FROM seen WHERE hash = ?", (hash_,)) is not None
+    def is_seen(self, hash_: str, namespace: int = Namespace.INBOX) -> bool:
+        """Whether an item of a namespace was handled before, or stored by this device.
 
-    def mark_seen(self, hash_: str, expires_ms: int) -> None:
-        """Remember a hash until its message has surely expired."""
+        Without a namespace it counts for messages alone: it comes from an older store, or from a backup.
+        """
+        row = one(self._db, "SELECT namespace FROM seen WHERE hash = ?", (hash_,))
+        return row is not None and (row[0] is not None or namespace in MESSAGES)
+
+    def mark_seen(self, hash_: str, expires_ms: int, namespace: int | None = None) -> None:
+        """Remember a hash until its message has surely expired. namespace: needed for all that is no message."""
         self._db.execute(
-            "INSERT INTO seen (hash, forget_ms) VALUES (?1, ?2)"
-            " ON CONFLICT (hash) DO UPDATE SET forget_ms = max(forget_ms, ?2)",
-            (hash_, clamp(expires_ms + SEEN_SLACK_MS)),
+            "INSERT INTO seen (hash, forget_ms, namespace) VALUES (?1, ?2, ?3) ON CONFLICT (hash)"
+            " DO UPDATE SET forget_ms = max(forget_ms, ?2), namespace = coalesce(?3, namespace)",
+            (hash_, clamp(expires_ms + SEEN_SLACK_MS), namespace),
         )
 
     def kept(self, limit: int, after: int = 0) -> tuple[KeptItem, ...]:

@@ -21,6 +21,7 @@ from veery.store.schema_hashes import VERSION_12
 from veery.store.schema_levels import VERSION_7
 from veery.store.schema_moving import VERSION_11
 from veery.store.schema_previews import VERSION_8
+from veery.store.schema_seen import VERSION_14
 from veery.store.schema_storage import VERSION_5
 from veery.store.schema_sync import VERSION_3
 
@@ -38,4 +39,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     (11, VERSION_11),
     (12, VERSION_12),
     (13, VERSION_13),
+    (14, VERSION_14),
 )

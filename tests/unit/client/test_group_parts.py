@@ -72,14 +72,16 @@ async def test_the_document_of_other_devices_follows_the_rows(alice: Device) -> 
     row = GroupRow(admin.group_id, name="Walkers", auth_data=auth, invited=True, joined_s=5)
     core = alice.client._core
 
-    async def document(changed: GroupRow | None, before: dict[bytes, object]) -> user_groups.Group | None:
+    async def document(
+        changed: GroupRow | None, before: dict[bytes, object], *, left: bool = False
+    ) -> user_groups.Group | None:
         def work(tables: object) -> user_groups.Group | None:
             assert hasattr(tables, "groups")
             if changed is None:
                 tables.groups.delete(admin.group_id)
             else:
                 tables.groups.save(changed)
-            data = with_rights(before, tables, admin.group_id)  # type: ignore[arg-type]  # tables of a transaction
+            data = with_rights({**before}, tables, admin.group_id, left=left)  # type: ignore[arg-type]  # tables of a transaction
             before.clear()
             before.update(data)
             return user_groups.find(data, admin.group_id)
@@ -96,4 +98,6 @@ async def test_the_document_of_other_devices_follows_the_rows(alice: Device) -> 
     assert entry is not None and entry.kicked and entry.seed is None and entry.name == "Walkers"
     entry = await document(replace(row, removed=DESTROYED, seed=None, auth_data=None), held)
     assert entry is not None and entry.destroyed
-    assert await document(None, held) is None
+    entry = await document(None, held)
+    assert entry is not None and entry.destroyed  # to lack a row is no wish to leave
+    assert await document(None, held, left=True) is None

@@ -28,7 +28,7 @@ from veery.store.backup import (
     verify_backup,
 )
 from veery.store.backup.format import BackupKeyWrong, End, FrameReader, FrameWriter, Rows, new_header, read_header
-from veery.store.backup.restore import RESTORED
+from veery.store.backup.settling import RESTORED
 from veery.store.database import FILES_NAME, Store
 from veery.store.keys import Passphrase
 from veery.store.message_values import Delivery, DeliveryState, Message, NewAttachment

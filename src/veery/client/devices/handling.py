@@ -22,7 +22,7 @@ from veery.protocol.constants import TTL_DEVICE_GROUP_MS, TTL_LINK_REQUEST_MS
 from veery.protocol.devices import HybridKeys, MessageType, link_request, message_type
 from veery.protocol.devices.link_request import LinkRequest
 from veery.runtime.randomness import random_bytes
-from veery.store.devices import secrets_of
+from veery.store.devices import opening_secrets
 from veery.store.inbox import FetchedItem, Undecoded
 from veery.store.tables import Tables
 
@@ -147,4 +147,4 @@ def _taken(state: DeviceGroup, opening: ArrivedGroup | OpenedRequest, item: Fetc
 
 
 def _same_keys(held: DeviceGroup, now: DeviceGroup) -> bool:
-    return held.own_id == now.own_id and secrets_of(held) == secrets_of(now)
+    return held.own_id == now.own_id and opening_secrets(held) == opening_secrets(now)

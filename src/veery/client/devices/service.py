@@ -25,7 +25,7 @@ from veery.policy import device_group, device_linking, device_membership
 from veery.policy.device_group import DeviceGroup, DeviceGroupFault, OwnRequest, Prompt
 from veery.protocol.constants import HOUR_MS, SECOND_MS
 from veery.protocol.devices import GroupId, link_request
-from veery.store.devices import secrets_of
+from veery.store.devices import opening_secrets
 from veery.store.tables import Tables
 
 log: Final = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class DevicesService:
         self._receiving = receiving
         self._rereading = rereading
         self._mailbox = mailbox
-        self._known: frozenset[bytes] = frozenset()  # secrets with which everything was read
+        self._known: frozenset[bytes] = frozenset()  # hashes of the seeds with which everything was read
         self._failures = 0
 
     # -- by itself ---------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class DevicesService:
         return True
 
     async def _read_again(self) -> None:
-        known = secrets_of(await self._keeper.state())
+        known = opening_secrets(await self._keeper.state())
         if not known <= self._known:
             await self._rereading.reread(self._mailbox, {NO_KEY, NO_LINK_KEY})
             await self._wake_copies()

@@ -15,6 +15,7 @@ from veery.protocol.account import Account, AccountId
 from veery.protocol.constants import PREFIX_GROUP
 from veery.protocol.groups import GroupAdminKeys, KeyList, key_list, member_key
 from veery.protocol.storage_rpc import Signer, SubaccountSigner, owner_signer
+from veery.store.config_dumps import Mark
 from veery.store.conversations import Conversation
 from veery.store.groups import DESTROYED, GROUP, KICKED, GroupRow
 from veery.store.tables import Tables
@@ -97,12 +98,13 @@ def end(tables: Tables, row: GroupRow, how: int, times: Times) -> None:
 
 
 def erase(tables: Tables, row: GroupRow, change: str, times: Times) -> None:
-    """Forget a group, with its conversation."""
+    """The account leaves a group, here and on all devices: it is forgotten with its conversation."""
     tables.configs.forget(row.id)
     tables.groups.drop_outgoing(row.id)
     tables.conversations.delete(row.id.hex)
     tables.pictures.remove(row.id)
     tables.groups.delete(row.id)
+    tables.configs.mark(Mark.LEFT, [row.id.hex])
     tell(tables, row, change, times)
 
 

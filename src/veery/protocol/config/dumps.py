@@ -13,9 +13,10 @@ from typing import Final
 from veery.protocol import bt
 from veery.protocol.config import data as config_data
 from veery.protocol.config import message as messages
+from veery.protocol.config.diff import NOTHING
 from veery.protocol.config.errors import ConfigMalformed
-from veery.protocol.config.parts import PartSet, PartSets
-from veery.protocol.config.state import Draft, ObjectState, Phase
+from veery.protocol.config.parts import NO_PARTS, PartSet, PartSets
+from veery.protocol.config.state import FRESH, Draft, ObjectState, Phase
 from veery.protocol.constants import CONFIG_DUMP_MAX
 
 _VERSION: Final = 1
@@ -63,6 +64,31 @@ def load(saved: bytes, domain: bytes) -> ObjectState:
             parts=_parts(fields),
         )
     except (bt.BtMalformed, ConfigMalformed, ValueError):
+        raise _broken() from None
+
+
+def as_known(saved: bytes) -> tuple[bytes, int, bool]:
+    """What a dump is worth on another device, later: the dump, its seqno, and whether it waits to be confirmed.
+
+    A draft becomes what it was based on, with seqno 0: it is known, and has no part in a merge, for whoever wrote the
+    draft may have gone on with it. What was handed out stays, for what followed contains it. Nothing is obsolete, and
+    no part of a set is held. Raises ConfigMalformed: `config.dump`.
+    """
+    domain = _domain(saved)
+    held = load(saved, domain)
+    content = held.content
+    if isinstance(content, Draft):
+        known = messages.build(messages.EMPTY.seqno, content.base, (), NOTHING)
+        after = replace(FRESH, content=known)
+    else:
+        after = replace(held, obsolete=frozenset(), parts=NO_PARTS)
+    return dump(after, domain), after.seqno, after.phase is not Phase.CLEAN
+
+
+def _domain(saved: bytes) -> bytes:
+    try:
+        return _bytes(bt.decode_dict(saved).get(b"k"))
+    except bt.BtMalformed:
         raise _broken() from None
 
 

@@ -81,6 +81,11 @@ def rotated(held: KeyList, admin: GroupAdminKeys, members: Iterable[AccountId]) 
     return replace(held, pending=key_messages.rotate(admin, members, generation))
 
 
+def without_pending(held: KeyList) -> KeyList:
+    """As the swarm has it: without a rotation that was not read back."""
+    return replace(held, pending=None)
+
+
 def loaded(
     held: KeyList,
     raw: bytes,

@@ -13,9 +13,8 @@ from veery.protocol.crypto import RandomBytes
 from veery.runtime.faults import files_mapped
 from veery.runtime.locks import FileLock
 from veery.runtime.paths import FILE_MODE, private_directory
-from veery.runtime.sqlite import Connection, migrate, transaction
+from veery.runtime.sqlite import migrate, transaction
 from veery.secret import Secret
-from veery.store.accounts import DEVICE_ID_SIZE
 from veery.store.backup import rows
 from veery.store.backup.create import Progress, Tell
 from veery.store.backup.format import (
@@ -31,12 +30,12 @@ from veery.store.backup.format import (
     backup_key,
     read_header,
 )
+from veery.store.backup.settling import settle
 from veery.store.database import FILES_NAME, LOCK_NAME, make_store, new_database
 from veery.store.faults import store_faults
 from veery.store.keys import Passphrase, Unlock
 from veery.store.migrations import MIGRATIONS
 
-RESTORED: Final = "client.send.restored"  # reason of messages that the lost store had not sent yet
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
@@ -115,7 +114,7 @@ class _Reading:
 
     def _count(self, record: FilePart | Rows) -> None:
         if isinstance(record, Rows):
-            if record.table not in rows.INCLUDED:
+            if record.table not in rows.INCLUDED and record.table not in rows.PASSED_OVER:
                 raise BackupWrong("the backup holds rows of a table that does not belong into one")
             self._rows[record.table] = self._rows.get(record.table, 0) + len(record.rows)
         else:
@@ -149,19 +148,9 @@ def _fill(path: Path, key: Secret, reading: _Reading, files: Path, random: Rando
                     table = record.table
                     rows.clear(connection, table)
                 rows.insert(connection, record, known)
-            _settle(connection, random)
         migrate(connection, MIGRATIONS)
-
-
-def _settle(connection: Connection, random: RandomBytes) -> None:
-    """What must not be as it was: the device is another one, and nothing is on its way."""
-    connection.execute("UPDATE account SET device_id = ?, restored = 1", (random(DEVICE_ID_SIZE),))
-    if connection.execute("SELECT count(*) FROM account").fetchone()[0] != 1:
-        raise BackupWrong("the backup holds no account")
-    connection.execute(
-        "UPDATE messages SET state = 'failed', reason = ? WHERE state IN ('queued', 'sealed')", (RESTORED,)
-    )
-    connection.execute("UPDATE messages SET sync = 'failed' WHERE sync = 'waiting'")
+        with transaction(connection):
+            settle(connection, random)
 
 
 class _Unpacking:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conversations.engines import Device, exchange
 from tests.conversations.own_devices import link, sync
 from veery.runtime.clock import ManualClock
@@ -45,3 +47,16 @@ async def test_a_message_is_read_once_the_group_message_with_its_key_has_come(
         member.stored[laptop.account.account_id.raw, 21] = hidden[member.key]
     await sync(phone)
     assert await levels(phone, bob.id) == {"too early": "v2"}
+
+
+@pytest.mark.parametrize("approved_first", [False, True])
+async def test_what_came_before_the_linking_is_read_after_it(
+    laptop: Device, phone: Device, bob: Device, *, approved_first: bool
+) -> None:
+    await sync(bob)
+    await sync(phone)
+    await bob.client.sending.send_text(laptop.id, "before")
+    await exchange(bob, laptop, phone)
+    assert await levels(phone, bob.id) == {}
+    await link(laptop, phone, approved_first=approved_first)
+    assert await levels(phone, bob.id) == {"before": "v2"}
