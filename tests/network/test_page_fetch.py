@@ -12,7 +12,7 @@ import pytest
 from tests.network.socks5 import NAME, Socks5, socks5
 from tests.network.tls_guard import Guard, Heard, Speak, guard, ok, says
 from veery.network import page_fetch
-from veery.network.page_fetch import PageRefused, fetch_title, may_be_fetched, read_title
+from veery.network.page_fetch import Page, PageRefused, fetch_page, may_be_fetched, read_title
 from veery.network.proxy import Proxy
 from veery.network.transport import ProxyFailed
 
@@ -43,13 +43,13 @@ def leads(location: str) -> bytes:
 async def refused(speak: Speak, url: str = "https://page.example/") -> str:
     async with page(speak) as (proxy, _, _server):
         with pytest.raises(PageRefused) as error:
-            await fetch_title(proxy, url, trust=anyone())
+            await fetch_page(proxy, url, trust=anyone())
     return error.value.kind
 
 
 async def test_a_title_comes_through_the_proxy_which_resolves_the_name() -> None:
     async with page(says(ok(PAGE, HTML))) as (proxy, socks, server):
-        assert await fetch_title(proxy, "https://page.example/x?y", trust=anyone()) == "A & B page"
+        assert await fetch_page(proxy, "https://page.example/x?y", trust=anyone()) == Page("A & B page")
         assert socks.asked == [(NAME, "page.example", 443)]
         (heard,) = server.heard
         assert heard.line == "GET /x?y HTTP/1.1"
@@ -59,7 +59,7 @@ async def test_a_title_comes_through_the_proxy_which_resolves_the_name() -> None
 async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
     async with page(says(ok(PAGE, HTML))) as (proxy, _, server):
         with pytest.raises(PageRefused):
-            await fetch_title(proxy, "https://page.example/")
+            await fetch_page(proxy, "https://page.example/")
         assert server.heard == []
 
 
@@ -70,7 +70,7 @@ async def test_redirects_are_followed_three_times_and_to_public_hosts_alone() ->
         return True
 
     async with page(twice) as (proxy, _, server):
-        assert await fetch_title(proxy, "https://page.example/", trust=anyone()) == "A & B page"
+        assert (await fetch_page(proxy, "https://page.example/", trust=anyone())).title == "A & B page"
         assert len(server.heard) == 2
     assert await refused(says(leads("/again"))) == "network.page.redirects"
     for target in (
@@ -106,7 +106,7 @@ async def test_an_endless_page_is_left_after_its_beginning() -> None:
         return False
 
     async with page(endless) as (proxy, _, _server):
-        assert await fetch_title(proxy, "https://page.example/", trust=anyone()) == "A & B page"
+        assert (await fetch_page(proxy, "https://page.example/", trust=anyone())).title == "A & B page"
 
 
 async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_proxy_at_fault_is_no_reason_to_go_directly() -> None:
     async with page(says(ok(PAGE, HTML))) as (_, _socks, server):
         with pytest.raises(ProxyFailed):
-            await fetch_title(Proxy("127.0.0.1", 1), "https://page.example/", trust=anyone())
+            await fetch_page(Proxy("127.0.0.1", 1), "https://page.example/", trust=anyone())
         assert server.connections == 0
 
 
@@ -169,3 +169,49 @@ def test_addresses_that_may_be_asked(url: str) -> None:
 )
 def test_titles(text: str, title: str) -> None:
     assert read_title(text) == title
+
+
+PICTURED = b"<meta property='og:image' content='/p.png'><title>A page</title>"
+PNG = b"\x89PNG and so on"
+
+
+def serves(picture: bytes, head: str) -> Speak:
+    """A page that names a picture, and the picture."""
+
+    async def speak(heard: Heard, writer: asyncio.StreamWriter) -> bool:
+        writer.write(ok(picture, head) if heard.line.startswith("GET /p.png") else ok(PICTURED, HTML))
+        await writer.drain()
+        return True
+
+    return speak
+
+
+async def test_the_picture_that_a_page_names_comes_along() -> None:
+    async with page(serves(PNG, "Content-Type: image/png")) as (proxy, socks, _):
+        assert await fetch_page(proxy, "https://page.example/a/b", trust=anyone()) == Page("A page", PNG)
+        assert {name for _, name, _ in socks.asked} == {"page.example"}
+
+
+@pytest.mark.parametrize(
+    ("picture", "head"),
+    [
+        (b"<svg/>", "Content-Type: image/svg+xml"),
+        (bytes(page_fetch.PREVIEW_PICTURE_MAX + 1), "Content-Type: image/png"),
+        (PNG, "Content-Type: image/png\r\nContent-Encoding: gzip"),
+        (PNG, "Content-Type: text/html"),
+    ],
+    ids=["a text", "too large", "compressed", "a page"],
+)
+async def test_pictures_that_do_not_fit_are_left_out(picture: bytes, head: str) -> None:
+    async with page(serves(picture, head)) as (proxy, _, _server):
+        assert await fetch_page(proxy, "https://page.example/", trust=anyone()) == Page("A page")
+
+
+@pytest.mark.parametrize(
+    "place", ["http://page.example/p.png", "https://127.0.0.1/p.png", "https://[", "data:image/png,x"]
+)
+async def test_pictures_at_other_places_than_public_https_are_not_asked(place: str) -> None:
+    body = f"<meta property='og:image' content='{place}'><title>A page</title>".encode()
+    async with page(says(ok(body, HTML))) as (proxy, _, server):
+        assert await fetch_page(proxy, "https://page.example/", trust=anyone()) == Page("A page")
+        assert len(server.heard) == 1

@@ -110,6 +110,8 @@ def body_lines(message: Json) -> list[str]:
     preview, invitation = message.get("preview"), message.get("invitation")
     if preview:
         lines.append(f"{_INDENT}[{one_line(str(preview.get('title') or 'page'))}: {one_line(str(preview['url']))}]")
+        if preview.get("image"):
+            lines.append(f"{_INDENT}[{attachment_words(preview['image'])}]")
     if invitation:
         lines.append(
             f"{_INDENT}[invitation to {one_line(str(invitation['name']))}: {one_line(str(invitation['url']))}]"

@@ -28,12 +28,12 @@ from veery.client.levels.key_fetching import KeyFetching
 from veery.client.levels.learning import too_weak
 from veery.client.levels.notices import FOR_CONTACT
 from veery.client.outbox import try_now
-from veery.client.previews import Previews
+from veery.client.previews import MadePreview, Previews
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
 from veery.protocol.account import AccountId
 from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS, PREFIX_GROUP
-from veery.protocol.content import DataMessage, Preview, Quote
+from veery.protocol.content import DataMessage, Quote
 from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import Deleted, DeliveryState, Message
 from veery.store.outbox import CopyState
@@ -46,7 +46,7 @@ class _Text:
     recipient: AccountId
     body: str = field(repr=False)
     quoted: int | None
-    preview: Preview | None
+    preview: MadePreview | None
     times: Times
 
 
@@ -183,9 +183,11 @@ def _queue_text(tables: Tables, draft: _Text) -> int:
     if draft.recipient.prefix == PREFIX_GROUP:
         check_writable(tables, draft.recipient)
     conversation = tables.conversations.ensure(draft.recipient.hex, CONTACT, draft.times.local_ms)
-    previews = () if draft.preview is None else (draft.preview,)
+    previews = () if draft.preview is None else (draft.preview.preview,)
+    pictures = () if draft.preview is None or draft.preview.picture is None else (draft.preview.picture,)
     data = DataMessage(body=draft.body, quote=_quote(tables, conversation, draft.quoted), preview=previews)
-    return write_message(tables, conversation, draft.own, Draft(data, TEXT, draft.body), draft.times)
+    made = Draft(data, TEXT, draft.body, attachments=pictures)
+    return write_message(tables, conversation, draft.own, made, draft.times)
 
 
 def _quote(tables: Tables, conversation: Conversation, quoted: int | None) -> Quote | None:

@@ -66,7 +66,7 @@ DOWNLOADS: Final = Setting(
 SETTINGS: Final = (
     Setting("read-receipts", Switch.READ_RECEIPTS.value, (OFF, ON), "tell contacts what you have read, and be told"),
     Setting("typing", Switch.TYPING.value, (OFF, ON), "tell contacts that you are typing, and be told"),
-    Setting("link-previews", Switch.LINK_PREVIEWS.value, (OFF, ON), "send the title of a linked page; needs --proxy"),
+    Setting("link-previews", Switch.LINK_PREVIEWS.value, (OFF, ON), "send title and picture of links; needs --proxy"),
     Setting("notify-requests", Switch.NOTIFY_REQUESTS.value, (OFF, ON), "let message requests notify"),
     STRANGERS,
     Setting("tell-saved", Switch.TELL_SAVED.value, (OFF, ON), "tell contacts when you save a file of theirs"),

@@ -1,4 +1,4 @@
-"""The title of a web page, fetched for a link preview: through a SOCKS5 proxy and in no other way (02.3.3).
+"""Title and picture of a web page, fetched for a link preview: through a SOCKS5 proxy and in no other way (02.3.3).
 
 Nodes of the network carry requests to servers that they know, so there is no onion path to any page on the web; and a
 direct request would tell the page's server who is about to send the link. The proxy resolves the name. What is fetched
@@ -9,9 +9,10 @@ address a name leads to is known to the proxy alone: one that stands inside a pr
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from ipaddress import ip_address
 from typing import Final
@@ -23,16 +24,21 @@ from veery.errors import NetworkError, Retry
 from veery.network.proxy import Proxy, make_connector, open_session
 from veery.protocol.constants import (
     PREVIEW_PAGE_MAX,
+    PREVIEW_PICTURE_MAX,
     PREVIEW_REDIRECTS_MAX,
     PREVIEW_TIMEOUT_S,
     PREVIEW_TITLE_MAX,
 )
 from veery.protocol.content.preview import may_be_made
 
+log: Final = logging.getLogger(__name__)
+
+_PICTURE_NAMES: Final = frozenset({"og:image", "og:image:url", "og:image:secure_url"})
 _HTTPS_PORT: Final = 443
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+_PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _PRIVATE_ENDINGS: Final = (
     "localhost",
     "local",
@@ -58,26 +64,66 @@ class PageRefused(NetworkError):
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """What a preview shows. title: one line, at most PREVIEW_TITLE_MAX characters.
+
+    picture: the one that the page names for previews, as it came: neither decoded nor cleaned; None if there is none.
+    """
+
+    title: str
+    picture: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
+    url: str
     location: str | None
     body: bytes
     charset: str
 
 
-async def fetch_title(proxy: Proxy, url: str, *, trust: ssl.SSLContext | None = None) -> str:
-    """The title of a page: at most PREVIEW_TITLE_MAX characters, one line. trust: in place of the system's roots.
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """types: of content; most: bytes that are read, of which the rest is left or, if it must be `whole`, refused."""
 
-    Takes at most PREVIEW_TIMEOUT_S seconds. Raises PageRefused, and ProxyFailed when the proxy is at fault.
+    types: frozenset[str]
+    most: int
+    whole: bool = False
+
+
+_PAGE: Final = _Wanted(_PAGES, PREVIEW_PAGE_MAX)
+_PICTURE: Final = _Wanted(_PICTURES, PREVIEW_PICTURE_MAX, whole=True)
+
+
+async def fetch_page(proxy: Proxy, url: str, *, trust: ssl.SSLContext | None = None) -> Page:
+    """Title and picture of a page. trust: in place of the system's roots.
+
+    Each takes at most PREVIEW_TIMEOUT_S seconds; a picture that does not come is left out.
+    Raises PageRefused, and ProxyFailed when the proxy is at fault.
     """
+    trust = trust or ssl.create_default_context()
+    async with open_session(make_connector(proxy)) as session:
+        answer = await _in_time(_follow(session, url, trust, _PAGE))
+        reader = _read(_decoded(answer))
+        title = _title(reader)
+        if not title:
+            raise PageRefused("the page has no title", kind="network.page.title")
+        if not reader.picture:
+            return Page(title)
+        try:
+            found = await _in_time(_follow(session, urljoin(answer.url, reader.picture), trust, _PICTURE))
+        except (PageRefused, ValueError) as error:
+            log.debug("The picture of a page is left out: %s", type(error).__name__)
+            return Page(title)
+        return Page(title, found.body)
+
+
+async def _in_time(work: Awaitable[_Answer]) -> _Answer:
     try:
-        async with asyncio.timeout(PREVIEW_TIMEOUT_S), open_session(make_connector(proxy)) as session:
-            answer = await _follow(session, url, trust or ssl.create_default_context())
+        async with asyncio.timeout(PREVIEW_TIMEOUT_S):
+            return await work
     except TimeoutError as error:
         raise PageRefused("the page does not come in time", kind="network.page.unreachable") from error
-    title = read_title(_decoded(answer))
-    if not title:
-        raise PageRefused("the page has no title", kind="network.page.title")
-    return title
 
 
 def may_be_fetched(url: str) -> bool:
@@ -94,47 +140,58 @@ def may_be_fetched(url: str) -> bool:
 
 def read_title(page: str) -> str:
     """The title that a page gives itself for previews, else its <title>; empty if it has none."""
-    reader = _TitleReader()
+    return _title(_read(page))
+
+
+def _read(page: str) -> _HeadReader:
+    reader = _HeadReader()
     reader.feed(page)
     reader.close()
+    return reader
+
+
+def _title(reader: _HeadReader) -> str:
     title = " ".join((reader.preview_title or "".join(reader.title)).split())
     return "".join(each for each in title if each.isprintable())[:PREVIEW_TITLE_MAX]
 
 
-async def _follow(session: aiohttp.ClientSession, url: str, trust: ssl.SSLContext) -> _Answer:
+async def _follow(session: aiohttp.ClientSession, url: str, trust: ssl.SSLContext, wanted: _Wanted) -> _Answer:
     for _ in range(PREVIEW_REDIRECTS_MAX + 1):
         if not may_be_fetched(url):
             raise PageRefused("the link leads to an address that is not asked", kind="network.page.address")
-        answer = await _get(session, url, trust)
+        answer = await _get(session, url, trust, wanted)
         if answer.location is None:
             return answer
         url = urljoin(url, answer.location)
     raise PageRefused("the link leads on and on", kind="network.page.redirects")
 
 
-async def _get(session: aiohttp.ClientSession, url: str, trust: ssl.SSLContext) -> _Answer:
+async def _get(session: aiohttp.ClientSession, url: str, trust: ssl.SSLContext, wanted: _Wanted) -> _Answer:
     try:
         async with session.get(url, allow_redirects=False, ssl=trust) as response:
             if response.status in _REDIRECTS and "Location" in response.headers:
-                return _Answer(response.headers["Location"], b"", "")
-            if response.status != _OK or not _is_page(response.content_type, response.headers):
+                return _Answer(url, response.headers["Location"], b"", "")
+            if response.status != _OK or not _is_wanted(response.content_type, response.headers, wanted):
                 raise PageRefused("the link leads to no page", kind="network.page.answer")
-            return _Answer(None, await _beginning(response.content), response.charset or "utf-8")
+            return _Answer(url, None, await _beginning(response.content, wanted), response.charset or "utf-8")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise PageRefused("the page cannot be reached", kind="network.page.unreachable") from error
 
 
-async def _beginning(content: aiohttp.StreamReader) -> bytes:
-    """The first PREVIEW_PAGE_MAX bytes: a title stands near the beginning."""
+async def _beginning(content: aiohttp.StreamReader, wanted: _Wanted) -> bytes:
+    """The first bytes: a title stands near the beginning."""
     kept = bytearray()
-    while len(kept) < PREVIEW_PAGE_MAX and (chunk := await content.read(PREVIEW_PAGE_MAX - len(kept))):
+    most = wanted.most + wanted.whole  # one more tells that there is more
+    while len(kept) < most and (chunk := await content.read(most - len(kept))):
         kept += chunk
+    if len(kept) > wanted.most:
+        raise PageRefused("the picture is too large", kind="network.page.answer")
     return bytes(kept)
 
 
-def _is_page(content_type: str, headers: Mapping[str, str]) -> bool:
+def _is_wanted(content_type: str, headers: Mapping[str, str], wanted: _Wanted) -> bool:
     """Compressed pages were not asked for, and are not unpacked: they may be bombs."""
-    return content_type in _PAGES and headers.get("Content-Encoding", "identity").lower() == "identity"
+    return content_type in wanted.types and headers.get("Content-Encoding", "identity").lower() == "identity"
 
 
 def _is_public(host: str) -> bool:
@@ -155,13 +212,14 @@ def _decoded(answer: _Answer) -> str:
         return answer.body.decode(errors="replace")
 
 
-class _TitleReader(HTMLParser):
-    """Finds titles. Text of <title> stands in several pieces."""
+class _HeadReader(HTMLParser):
+    """Finds titles, and the address of the picture. Text of <title> stands in several pieces."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.title: list[str] = []
         self.preview_title = ""
+        self.picture = ""
         self._within = False
         self._done = False
 
@@ -172,6 +230,8 @@ class _TitleReader(HTMLParser):
             given = dict(attrs)
             if given.get("property") == "og:title" and not self.preview_title:
                 self.preview_title = given.get("content") or ""
+            if given.get("property") in _PICTURE_NAMES and not self.picture:
+                self.picture = (given.get("content") or "").strip()
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title" and self._within:

@@ -80,12 +80,13 @@ class AttachmentsService:
         return await self._core.write(work)
 
     async def list(self, conversation: str | None = None, limit: int = 100) -> list[Json]:
-        """The attachments of a conversation, or of all, newest first."""
+        """The attachments of a conversation, or of all, newest first. preview: the picture of a link preview."""
         return await self._core.read(
             lambda tables: [
                 {
                     **attachment_fields(each),
                     "message": each.message,
+                    "preview": each.pointer.preview,
                     "conversation": where,
                     "sent_at": sent_ms,
                     "sender": sender,
