@@ -60,7 +60,7 @@ class Counting:
 async def opened(directory: Path, told: Callable[[], None]) -> None:
     """Open a store, and tell of each statement of its migration."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "migrate", lambda connection, known: migrate(Counting(connection, told), known))  # type: ignore[arg-type]
+        patch.setattr(database, "migrate", lambda connection, known: migrate(Counting(connection, told), known))
         await (await Store.open(directory, PASSPHRASE)).close()
 
 
