@@ -14,6 +14,7 @@ from tests.conversations.memory_swarm import MemorySwarm
 from tests.conversations.own_devices import link, view
 from tests.conversations.own_devices import sync as sync_devices
 from tests.conversations.syncing import pushes, sync
+from veery.protocol.account import AccountId
 from veery.runtime.clock import ManualClock
 from veery.store.backup import rows
 from veery.store.conversations import Conversation
@@ -121,7 +122,7 @@ async def test_a_device_that_loses_the_row_of_a_group_makes_it_again(
     alice, bob = await people(tmp_path, swarm, clock, 2)
     group = await group_of(bob, alice)
     await sync(alice)
-    await alice.client._core.write(lambda tables: [tables.groups.delete(each.id) for each in tables.groups.all()])
+    await alice.client._core.write(lambda tables: tables.groups.delete(AccountId.from_hex(group)))
     await sync(alice)
     assert await states(alice) == {group: "joined"}
     await alice.client.groups.leave(group)

@@ -81,7 +81,7 @@ async def test_the_document_of_other_devices_follows_the_rows(alice: Device) -> 
                 tables.groups.delete(admin.group_id)
             else:
                 tables.groups.save(changed)
-            data = with_rights({**before}, tables, admin.group_id, left=left)  # type: ignore[arg-type]  # tables of a transaction
+            data = with_rights(dict(before), tables, admin.group_id, left=left)  # type: ignore[arg-type]  # tables of a transaction
             before.clear()
             before.update(data)
             return user_groups.find(data, admin.group_id)

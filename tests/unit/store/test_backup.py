@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.store.samples import ALICE, CHEAP, ME, NOW, PASSPHRASE, make_store, received, sent, with_conversation
+from tests.unit.store.samples import (
+    ALICE,
+    BOB,
+    CHEAP,
+    ME,
+    NOW,
+    PASSPHRASE,
+    make_store,
+    received,
+    sent,
+    with_conversation,
+)
 from veery.errors import StoreError
 from veery.runtime.randomness import random_bytes
 from veery.runtime.sqlite import Connection
@@ -29,6 +40,7 @@ from veery.store.backup import (
 )
 from veery.store.backup.format import BackupKeyWrong, End, FrameReader, FrameWriter, Rows, new_header, read_header
 from veery.store.backup.settling import RESTORED
+from veery.store.config_dumps import Mark
 from veery.store.database import FILES_NAME, Store
 from veery.store.keys import Passphrase
 from veery.store.message_values import Delivery, DeliveryState, Message, NewAttachment
@@ -229,6 +241,21 @@ def test_foreign_rows_are_refused(tmp_path: Path) -> None:
         (tmp_path / "b").write_bytes(file.getvalue())
         with pytest.raises(BackupWrong):
             restore_backup(tmp_path / "b", SPARE, tmp_path / str(number), PASSPHRASE, random_bytes, ignore)
+
+
+async def test_tables_that_backups_held_once_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "veery.backup"
+    async with await filled(tmp_path / "old") as store:
+        await store.run(lambda tables: tables.configs.add_obsolete(ME, 2, ["h"], NOW))
+        await store.run(lambda tables: tables.configs.mark(Mark.CONTACT, [BOB.hex]))
+        with monkeypatch.context() as patch:
+            patch.setattr(rows, "INCLUDED", (*rows.INCLUDED, *sorted(rows.PASSED_OVER)))
+            await write(store, target)
+    summary = restore_backup(target, SPARE, tmp_path / "new", PASSPHRASE, random_bytes, ignore)
+    assert summary.rows["config_obsolete"] == 1
+    async with await Store.open(tmp_path / "new", PASSPHRASE) as store:
+        assert not await store.read(lambda tables: tables.configs.obsolete(ME, 10))
+        assert BOB.hex not in await store.read(lambda tables: tables.configs.marks(Mark.CONTACT))
 
 
 def test_backups_of_the_future_say_so(tmp_path: Path) -> None:

@@ -163,3 +163,10 @@ def test_what_is_no_hash_is_refused(hash_: str) -> None:
         FetchedItem(hash_, b"", NOW, NOW)
     with pytest.raises(ItemMalformed):
         FetchedBatch(NODE, ME, 0, (), hash_)
+
+
+def test_what_was_seen_in_an_earlier_version_counts_for_messages_alone(alice: Tables) -> None:
+    alice.inbox.mark_seen("h", NOW)
+    assert [alice.inbox.is_seen("h", each) for each in (0, 11, 21, 5, 12)] == [True, True, False, False, False]
+    alice.inbox.mark_seen("h", NOW, 21)
+    assert alice.inbox.is_seen("h", 21)
