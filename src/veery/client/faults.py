@@ -73,7 +73,7 @@ class WaitsForKeys(ClientError):
 
 
 class AlreadyStored(ClientError):
-    """A message that lies in a swarm cannot be dropped."""
+    """A message that lies in a swarm cannot be dropped, and need not be tried again."""
 
     default_kind = "client.stored"
     default_remedy = "Delete it on this device instead"

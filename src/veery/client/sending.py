@@ -133,7 +133,9 @@ class Sending:
         return held
 
     async def retry(self, message: int) -> None:
-        """Try a message again now that failed or waits, under the same T, so that it cannot double. Raises NotFound.
+        """Try a message again now that failed or waits, under the same T, so that it cannot double.
+
+        Raises NotFound, and AlreadyStored for one that is not on its way.
 
         One that waits for keys has them looked up at once, whatever was answered before.
 
@@ -208,6 +210,8 @@ def _retry(tables: Tables, message: int, now_ms: int) -> None:
     if retry_uploads(tables, held, now_ms):
         return
     copies = tables.outbox.of(message)
+    if not copies and held.delivery.state in (DeliveryState.RECEIVED, DeliveryState.STORED, DeliveryState.READ):
+        raise AlreadyStored("the message is not on its way any more", remedy="`veery outbox` shows what waits")
     failed = [copy for copy in copies if copy.state is CopyState.FAILED]
     if any(now_ms >= copy.created_ms + copy.ttl_ms or too_weak(tables, copy) for copy in failed):
         fates.requeue(tables, message, copies, now_ms)

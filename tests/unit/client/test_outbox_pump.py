@@ -13,7 +13,7 @@ from tests.conversations.engines import Device, arm, exchange, store_of
 from tests.conversations.memory_swarm import Fate, Killed, MemoryRoad, calm
 from tests.unit.client.mail import kinds
 from veery.client.client import Client
-from veery.client.faults import SendFailed
+from veery.client.faults import AlreadyStored, SendFailed
 from veery.client.swarm_answers import swarm_result
 from veery.network.road import MemberAnswer
 from veery.protocol.crypto import ed25519_from_seed
@@ -150,6 +150,9 @@ async def test_a_retry_ends_a_pause_of_the_road(alice: Device, bob: Device) -> N
     await alice.client.sending.retry(message)
     await alice.client.pump.run_due()
     assert (await alice.client.sending.get(message)).delivery.state is DeliveryState.STORED
+    await alice.client.pump.run_due()  # the copy for the own devices
+    with pytest.raises(AlreadyStored):
+        await alice.client.sending.retry(message)
 
 
 async def test_only_what_several_members_refuse_for_good_fails(alice: Device, bob: Device) -> None:
