@@ -22,6 +22,11 @@ def unpin(options: Namespace, console: Console) -> int:
     return _change(options, console, "unpin", "{name} stands among the others.")
 
 
+def unread(options: Namespace, console: Console) -> int:
+    """Mark a conversation as one to come back to."""
+    return _change(options, console, "mark_unread", "{name} is marked unread.")
+
+
 def mute(options: Namespace, console: Console) -> int:
     """Do not notify of its messages."""
     if options.time is None:

@@ -16,6 +16,11 @@ _VERBS: Final = (
     ("pin", "let it stand above the others", "Let a conversation stand above all others, also those pinned before."),
     ("unpin", "let it stand among the others", "Let a conversation stand among the others again."),
     (
+        "unread",
+        "mark it as one to come back to",
+        "Mark a conversation as one to come back to, on all devices. `veery messages --mark-read` takes the mark away.",
+    ),
+    (
         "mute",
         "do not notify of its messages",
         "Mark the events of its messages as ones to show no notification for (`notify` is false).",

@@ -227,7 +227,7 @@ def conversation_row(conversation: Json, now: int) -> tuple[str, ...]:
         marks.append("muted")
     title = "Note to self" if conversation.get("note_to_self") else one_line(str(conversation["title"]))
     name = f"{title} ({', '.join(marks)})" if marks else title
-    unread = str(conversation["unread"] or "")
+    unread = str(conversation["unread"] or ("marked" if conversation.get("marked_unread") else ""))
     return name, unread, ago(conversation["active_at"], now), str(conversation["id"])
 
 

@@ -32,6 +32,7 @@ class Change(Enum):
     PROFILE = "profile"  # the contact has another name or picture
     TIMER = "timer"  # messages of this account disappear in another way
     READ = "read"  # everything up to a message is read
+    UNREAD = "unread"  # it is marked unread by hand
     PINNED = "pinned"  # stands above the others
     UNPINNED = "unpinned"  # no longer stands above the others
     MUTED = "muted"  # its messages do not notify

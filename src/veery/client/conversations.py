@@ -75,7 +75,7 @@ class Conversations:
             held = needed(tables, conversation)
             until = until_ms if until_ms is not None else held.active_ms or 0
             read = tables.reading.mark_read(conversation, until)
-            if read:
+            if read or held.marked_unread:
                 tell(tables, needed(tables, conversation), Change.READ, times.local_ms)
                 queue_receipts(tables, held, read, core.own, times)
             return len(read), start_after_reading(tables, read, times)
@@ -85,6 +85,10 @@ class Conversations:
         if shorten:
             await self._expiring.shorten(shorten)
         return count
+
+    async def mark_unread(self, conversation: str) -> None:
+        """Mark a conversation as one to come back to, until it is marked as read. Raises NotFound."""
+        await self._change(conversation, Change.UNREAD, lambda held: replace(held, marked_unread=True))
 
     async def set_nickname(self, conversation: str, nickname: str) -> None:
         """Give a contact a name of one's own; an empty one takes it away. Raises NotFound."""

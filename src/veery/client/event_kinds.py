@@ -144,8 +144,8 @@ EVENT_KINDS: Final[Mapping[str, EventKind]] = {
             {
                 "conversation": _CONVERSATION,
                 "change": "`approved`, `accepted`, `declined`, `blocked`, `unblocked`, `profile`, `timer`, `read`,"
-                " `pinned`, `unpinned`, `muted`, `unmuted`, `hidden`, `shown`, `trusted`, `untrusted`, `named`,"
-                " `cleared`, `removed` or `forgotten`",
+                " `unread`, `pinned`, `unpinned`, `muted`, `unmuted`, `hidden`, `shown`, `trusted`, `untrusted`,"
+                " `named`, `cleared`, `removed` or `forgotten`",
                 "title": "what it is called now",
                 "request": "whether it is a message request",
                 "blocked": "whether it is blocked",

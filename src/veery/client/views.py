@@ -128,6 +128,7 @@ def conversation_view(conversation: Conversation, own: str) -> Json:
         "pinned": conversation.priority > 0,
         "active_at": conversation.active_ms,
         "unread": conversation.unread,
+        "marked_unread": conversation.marked_unread,
         "expiration_timer_s": conversation.expiration_timer_s,
         "disappears": _disappears(conversation.expiration_type, conversation.expiration_timer_s),
         "muted_until": conversation.muted_until_ms or None,

@@ -74,6 +74,7 @@ METHODS: Final[Mapping[str, Method]] = {
         changes.screenshot,
         arrangement.pin,
         arrangement.unpin,
+        arrangement.mark_unread,
         arrangement.mute,
         arrangement.unmute,
         arrangement.hide,

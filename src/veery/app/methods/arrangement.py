@@ -26,6 +26,11 @@ async def unpin(client: Client, params: Params) -> Json:
     return await changed(client, params, client.conversations.unpin)
 
 
+async def mark_unread(client: Client, params: Params) -> Json:
+    """Mark it as one to come back to."""
+    return await changed(client, params, client.conversations.mark_unread)
+
+
 async def mute(client: Client, params: Params) -> Json:
     """Do not notify of its messages. until: local time, ms; without it for good."""
     until = number_of(params, "until", FOR_GOOD_MS)

@@ -62,6 +62,7 @@ class AccountDocuments:
         people = contacts.ids_of(marks.marks(Mark.CONTACT))
         read = contacts.ids_of(marks.marks(Mark.READ))
         by_profile = bool(marks.marks(Mark.PROFILE))
+        self._begin_made(Batch(tables, self._own, times))
         left = contacts.ids_of(marks.marks(Mark.LEFT))
         marks.unmark()
         ids = list({**people, **left}.values())
@@ -134,12 +135,21 @@ class AccountDocuments:
     def _merged(self, batch: Batch, kind: ConfigKind, merged: Merged) -> None:
         restored = batch.tables.accounts.get().restored
         again = self._follow(batch, kind, merged, restored=restored)
+        again.setdefault(Mark.READ, []).extend(self._begin_made(batch))
         if not restored:
             batch.tables.configs.unmark()
         for mark, ids in again.items():
             batch.tables.configs.mark(mark, ids)
         if merged.changes_lost and not restored:  # a backup's may have been stored long ago
             self.tell(batch.tables, "changes_lost", batch.times, document=NAMES[kind.name])
+
+    def _begin_made(self, batch: Batch) -> list[str]:
+        """Bring conversations that are new here to what was known of them before; gives those that are further here."""
+        made = contacts.ids_of(batch.tables.configs.marks(Mark.MADE))
+        if not made:
+            return []
+        data = self.documents.data(batch.tables, CONVO_INFO_VOLATILE)
+        return volatile.take_over_made(batch, data, made.values())
 
     def _follow(self, batch: Batch, kind: ConfigKind, merged: Merged, *, restored: bool) -> dict[Mark, list[str]]:
         before, after = merged.before, merged.after

@@ -210,6 +210,8 @@ class Documents:
         valid = [(name, each) for name, each in openings.items() if not isinstance(each, ProtocolError)]
         foreign = {name for name, each in valid if not _is_own(held, name, each)}
         merged = held.merge_opened(valid, times.network_ms)
+        if held.put_back():
+            merged = replace(merged, after=held.data)
         refused |= {name: error.kind for name, error in merged.refused.items()}
         if not merged.accepted:
             return refused
@@ -243,6 +245,8 @@ class Documents:
         refused: dict[str, ConfigMisuse] = {}
         for kind in self.kinds:
             row, held = self._load(tables, kind)
+            if held.mend():
+                row = _changed(row, times)
             if not held.needs_push and not held.obsolete_hashes:
                 continue
             wanted = held.needs_push
@@ -283,7 +287,9 @@ class Documents:
         lost: list[str] = []
         for kind in self.kinds:
             row, held = self._load(tables, kind)
-            if held.lose(gone):
+            if held.mend():
+                row = _changed(row, times)
+            elif held.lose(gone):
                 lost.append(kind.name)
                 row = _changed(replace(row, lost_ms=times.local_ms), times)
             elif held.current_hashes & found:

@@ -49,6 +49,21 @@ def take_over_some(batch: Batch, states: Mapping[AccountId, ReadState], ids: Ite
     return [each.hex for each in shown if not _take(batch, each, states.get(each, ReadState()))]
 
 
+def take_over_made(batch: Batch, data: Data, ids: Iterable[AccountId]) -> list[str]:
+    """Bring conversations that are new here to what the document has said of them before; gives those that are further.
+
+    Other devices may have read a conversation that this one has just begun.
+    """
+    known = convo_info_volatile.read(data)
+    further: list[str] = []
+    for account_id in ids:
+        state, held = known.get(account_id), batch.tables.conversations.get(account_id.hex)
+        if state is not None and held is not None:
+            both = replace(state, unread=state.unread or held.marked_unread)
+            further += take_over_some(batch, {account_id: both}, [account_id])
+    return further
+
+
 def _take(batch: Batch, account_id: AccountId, state: ReadState) -> bool:
     """Take over one position; tells whether the document is at least as far as this device."""
     tables, id_ = batch.tables, account_id.hex
@@ -61,7 +76,8 @@ def _take(batch: Batch, account_id: AccountId, state: ReadState) -> bool:
     tables.conversations.update(id_, lambda row: replace(row, marked_unread=state.unread))
     after = tables.conversations.get(id_) or held
     if (after.unread, after.marked_unread) != (held.unread, held.marked_unread):
-        tell(tables, after, Change.READ, batch.times.local_ms)
+        marked = after.marked_unread and not held.marked_unread
+        tell(tables, after, Change.UNREAD if marked else Change.READ, batch.times.local_ms)
     return state.last_read_ms >= held.last_read_ms
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from veery.protocol.config import sweeping
 from veery.protocol.config.data import Data, pruned
 from veery.protocol.config.diff import Diff, mutable_copy, replay
 from veery.protocol.config.message import LaggedDiff, Message, window
@@ -26,11 +27,12 @@ class Winner:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MergedState:
-    """What a new message must hold: it has to be built, and pushed."""
+    """What a new message must hold: it has to be built, and pushed. whole: with what was swept away, see `sweeping`."""
 
     seqno: int
     data: Data
     rows: tuple[LaggedDiff, ...]
+    whole: Data
 
 
 def merge(messages: Sequence[Message], *, may_write: bool = True, lag: int = CONFIG_LAG) -> Winner | MergedState:
@@ -59,8 +61,10 @@ def _replayed(messages: list[Message], lag: int) -> MergedState:
         for row in message.rows:
             changes.setdefault(row.place, (row.diff, message.data))
     data = mutable_copy(messages[0].data)
-    for place in sorted(changes):
-        replay(data, *changes[place])
+    ordered = [changes[place] for place in sorted(changes)]
+    for diff, source in ordered:
+        replay(data, diff, source)
     seqno = messages[0].seqno + 1
     rows = (LaggedDiff(*place, diff) for place, (diff, _) in changes.items())
-    return MergedState(seqno, pruned(data), window(rows, seqno, lag))
+    kept = pruned(data)
+    return MergedState(seqno, kept, window(rows, seqno, lag), sweeping.put_back(kept, ordered))

@@ -144,6 +144,14 @@ def parse(raw: bytes, *, verify_key: bytes | None = None, lag: int = CONFIG_LAG)
     return message
 
 
+def is_signed(raw: bytes, verify_key: bytes) -> bool:
+    """Whether a message ends with a signature by this key."""
+    try:
+        return _verified(raw, verify_key) + len(_SIGNATURE_HEAD) + SIGNATURE_SIZE + 1 == len(raw)
+    except ConfigRefused:
+        return False
+
+
 def _read(raw: bytes, top: TopLevel, lag: int) -> Message:
     fields, keys = top.fields, list(top.fields)
     # a key before # marks a version that older clients must not read; one after ~ would not be signed

@@ -165,6 +165,33 @@ class ConfigObject:
         self._state = state.changed(self._state, kept)
         return True
 
+    def put_back(self) -> bool:
+        """Take up again what the last merge has swept away and nobody has removed; tells whether there was anything.
+
+        Right after the merge, as a change: who merges the same messages then writes the same bytes. See `sweeping`.
+        """
+        content = self._state.content
+        if not isinstance(content, Draft) or content.whole is None:
+            return False
+        return self.change(content.whole)
+
+    def mend(self) -> bool:
+        """Sign the current message again if its signature is missing or wrong; then it has to be pushed.
+
+        Only for who signs: the saved states of early versions could lose the signature. Tells whether it was so.
+        """
+        content = self._state.content
+        if self._verify_key is None or self._sign_key is None or isinstance(content, Draft) or content.seqno == 0:
+            return False
+        if message.is_signed(content.raw, self._verify_key):
+            return False
+        rows, unknown = content.rows, content.unknown
+        signed = message.build(
+            content.seqno, content.data, rows, content.diff, unknown=unknown, sign_key=self._sign_key
+        )
+        self._state = replace(self._state, phase=Phase.WAITING, content=signed, current=frozenset())
+        return True
+
     def renew(self) -> None:
         """Make a new message of the same data: after a group's rotation of keys. Raises as `change`."""
         self._check_writable()
@@ -172,6 +199,8 @@ class ConfigObject:
 
     def push(self, now_ms: int) -> Push:
         """What to store and delete now. A clean object gives the bytes it was stored as, to be refreshed with.
+
+        Nothing is to be stored of a read-only object whose message lacks its signature.
 
         Raises ConfigMisuse: `config.misuse.local`, `.read_only` (unless clean), `.size`, `.no_key`.
         """
@@ -182,6 +211,8 @@ class ConfigObject:
             self._check_writable()
             tidied = config_data.pruned(self._kind.tidied(content.data, now_ms))
             content = replace(content, data=tidied).finished(self._sign_key)
+        if self.read_only and not message.is_signed(content.raw, self._verify_key or b""):
+            return Push(self._kind, content.seqno, (), ())  # nobody would take it; an admin's is to come
         sealed = self._sealer.seal(self._kind, content.seqno, content.raw)
         obsolete = self._state.obsolete
         after = state.handed_out(self._state, content)

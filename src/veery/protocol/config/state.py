@@ -35,13 +35,17 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Draft:
-    """A message in the making. base: the data that its own diff is counted from; data: what it says now."""
+    """A message in the making. base: the data that its own diff is counted from; data: what it says now.
+
+    whole: of a merge, its data with what nobody has removed and it has swept away; None when that is nothing.
+    """
 
     seqno: int
     base: Data
     data: Data
     rows: tuple[LaggedDiff, ...]
     unknown: Mapping[bytes, bt.Value] = field(default_factory=dict)
+    whole: Data | None = None
 
     def finished(self, sign_key: Secret | None) -> Message:
         """The message: equal drafts give equal bytes."""
@@ -100,7 +104,7 @@ def is_fresh(state: ObjectState) -> bool:
 def changed(state: ObjectState, data: Data) -> ObjectState:
     """After a local change: a new draft, or further changes of the same one. Pruned data is expected."""
     if isinstance(state.content, Draft):
-        return replace(state, content=replace(state.content, data=data))
+        return replace(state, content=replace(state.content, data=data, whole=None))
     return _superseded(state, draft_after(state.content, data))
 
 
@@ -146,7 +150,8 @@ def merged(state: ObjectState, own: Message | None, arrivals: list[Arrival], *, 
 def _merged_draft(state: ObjectState, outcome: MergedState) -> Draft:
     # deployed clients write the whole data as added, but not on top of local changes: equal bytes matter, 07.12.1
     base = outcome.data if state.phase is Phase.DIRTY else EMPTY
-    return Draft(outcome.seqno, base, outcome.data, outcome.rows)
+    whole = None if outcome.whole is outcome.data else outcome.whole
+    return Draft(outcome.seqno, base, outcome.data, outcome.rows, whole=whole)
 
 
 def _superseded(state: ObjectState, draft: Draft) -> ObjectState:
