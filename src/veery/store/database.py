@@ -266,14 +266,22 @@ def make_store(directory: Path, unlock: Unlock, fill: Callable[[Path, Secret], N
             remedy=f"Put {HEADER_NAME} back from a backup, or choose another directory",
         )
     making = directory / _MAKING
-    with files_mapped(f"The database {making}"):
-        for ending in ("", "-wal", "-shm"):
-            making.with_name(making.name + ending).unlink(missing_ok=True)
+    discard_unmade(directory)
     header, key = new_header(unlock, random)
     fill(making, key)
     write_header(directory, header)
     _name_database(directory)
     return key
+
+
+def discard_unmade(directory: Path) -> None:
+    """Remove a database whose making was broken off; one that a header belongs to stays. Raises FileFault."""
+    making = directory / _MAKING
+    if exists(directory):
+        return
+    with files_mapped(f"The database {making}"):
+        for ending in ("", "-wal", "-shm", "-journal"):
+            making.with_name(making.name + ending).unlink(missing_ok=True)
 
 
 def _fill(path: Path, key: Secret, row: AccountRow, begin: Callable[[Tables, AccountRow], None] | None) -> None:

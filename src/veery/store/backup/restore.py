@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,11 +32,12 @@ from veery.store.backup.format import (
     read_header,
 )
 from veery.store.backup.settling import settle
-from veery.store.database import FILES_NAME, LOCK_NAME, make_store, new_database
+from veery.store.database import FILES_NAME, LOCK_NAME, discard_unmade, make_store, new_database
 from veery.store.faults import store_faults
 from veery.store.keys import Passphrase, Unlock
 from veery.store.migrations import MIGRATIONS
 
+_NEW: Final = ".new"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
@@ -64,8 +66,10 @@ def restore_backup(
 ) -> Summary:
     """Make the profile of a backup in a directory that holds none, all or nothing.
 
-    Local files that an attempt before has unpacked are kept. The new store counts as restored: it merges configuration
-    before it pushes any (07.9), has a new device id, and what was not sent has failed, to be sent again by hand.
+    An attempt that was broken off leaves whole local files alone, and the next one goes on after them; what a wrong
+    backup has brought is removed, as is whatever else lies among the local files in the end. The new store counts as
+    restored: it merges configuration before it pushes any (07.9), has a new device id, and what was not sent has
+    failed, to be sent again by hand.
     Raises BackupWrong and its kinds, StoreError (`store.exists`), StoreBusy, FileFault, and what `tell` raises.
     """
     lock = FileLock(private_directory(directory) / LOCK_NAME)
@@ -73,12 +77,20 @@ def restore_backup(
     try:
         with files_mapped(f"The backup {source.name}"), source.open("rb") as file:
             reading = _opened(file, passphrase, tell)
-            files = private_directory(directory / FILES_NAME)
+            unpacking = _Unpacking(private_directory(directory / FILES_NAME))
 
             def fill(path: Path, key: Secret) -> None:
-                _fill(path, key, reading, files, random)
+                _fill(path, key, reading, unpacking, random)
 
-            make_store(directory, unlock, fill, random)
+            try:
+                make_store(directory, unlock, fill, random)
+            except BackupWrong:
+                unpacking.undo()
+                raise
+            finally:
+                unpacking.clear()
+                discard_unmade(directory)
+            unpacking.keep_only_own()
             return reading.summary()
     finally:
         lock.release()
@@ -133,10 +145,9 @@ def _opened(file: BinaryIO, passphrase: Passphrase, tell: Tell) -> _Reading:
     return _Reading(FrameReader(file, backup_key(header, passphrase), line), header, tell)
 
 
-def _fill(path: Path, key: Secret, reading: _Reading, files: Path, random: RandomBytes) -> None:
+def _fill(path: Path, key: Secret, reading: _Reading, unpacking: _Unpacking, random: RandomBytes) -> None:
     with closing(new_database(path, key)) as connection, store_faults():
         migrate(connection, MIGRATIONS[: reading.header.schema])
-        unpacking = _Unpacking(files)
         with transaction(connection):
             known = rows.columns_of(connection)
             table = ""
@@ -160,19 +171,40 @@ class _Unpacking:
         self._directory = directory
         self._name: str | None = None
         self._skip = False
+        self._own: set[str] = set()
 
     def take(self, part: FilePart) -> None:
         """The next piece."""
         target = self._directory / part.name
-        partial = target.with_name(part.name + ".new")
+        partial = target.with_name(part.name + _NEW)
         first = part.name != self._name
         if first:
             self._name, self._skip = part.name, target.exists()
+            self._own.add(part.name)
         if not self._skip:
             with partial.open("wb" if first else "ab") as file:
                 file.write(part.data)
+                if part.last:
+                    file.flush()
+                    os.fsync(file.fileno())  # its name says that it is whole, also after a power cut
             if part.last:
                 partial.chmod(FILE_MODE)
                 partial.replace(target)
         if part.last:
             self._name = None
+
+    def clear(self) -> None:
+        """Remove what is half a file."""
+        for partial in self._directory.glob(f"*{_NEW}"):
+            partial.unlink(missing_ok=True)
+
+    def undo(self) -> None:
+        """Remove every file that came out of this backup."""
+        for name in self._own:
+            (self._directory / name).unlink(missing_ok=True)
+
+    def keep_only_own(self) -> None:
+        """Remove what an attempt with another backup has left."""
+        for path in self._directory.iterdir():
+            if path.name not in self._own and path.is_file():
+                path.unlink(missing_ok=True)
