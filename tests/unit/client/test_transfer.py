@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spake2 import SPAKE2_Symmetric
 
 from tests.unit.store.samples import ALICE, CHEAP, NOW, PASSPHRASE, make_store, received, with_conversation
 from veery.client.transfer import (
@@ -22,7 +23,7 @@ from veery.client.transfer import (
 )
 from veery.client.transfer.connection import HELLO, ConnectionPipe
 from veery.client.transfer.messages import ID_SIZE, Offer, hear
-from veery.client.transfer.session import agree
+from veery.client.transfer.session import SPAKE_SIZE, agree
 from veery.protocol.words_english import WORDS
 from veery.runtime.randomness import random_bytes
 from veery.runtime.sqlite import Connection
@@ -109,7 +110,7 @@ async def test_a_connection_that_broke_goes_on(tmp_path: Path) -> None:
 
 async def test_noise_and_other_servers_harm_nothing(tmp_path: Path) -> None:
     async with sender(await backup(tmp_path)) as old:
-        for data in (b"", b"GET / HTTP/1.1\r\n\r\n" + bytes(200), HELLO, HELLO + bytes(33)):
+        for data in (b"", b"GET / HTTP/1.1\r\n\r\n" + bytes(200), HELLO, HELLO + bytes(33), HELLO + b"S" + bytes(32)):
             _, writer = await asyncio.open_connection("127.0.0.1", old.port)
             writer.write(data)
             writer.write_eof()
@@ -143,3 +144,15 @@ def test_codes_come_back(seed: int) -> None:
 def test_other_texts_are_no_codes(typed: str) -> None:
     with pytest.raises(TransferCodeWrong):
         TransferCode.parse(typed)
+
+
+async def test_the_old_device_says_nothing_before_the_proof(tmp_path: Path) -> None:
+    """A guesser who hangs up after the greeting has nothing to hold a guess against, so need not be counted."""
+    async with sender(await backup(tmp_path)) as old:
+        reader, writer = await asyncio.open_connection("127.0.0.1", old.port)
+        writer.write(HELLO + SPAKE2_Symmetric(CODE.text.encode(), idSymmetric=b"veery transfer 1").start())
+        await reader.readexactly(len(HELLO) + SPAKE_SIZE)
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
+        assert (await receive(tmp_path, old.port)).rows["messages"] == 3

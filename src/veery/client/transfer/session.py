@@ -26,6 +26,7 @@ FRAME_MAX: Final = 1024 * 1024  # bytes of plaintext
 IDLE_S: Final = 60.0
 _IDENTITY: Final = b"veery transfer 1"
 _DIRECTIONS: Final = (b"old device", b"new device")
+_SYMMETRIC: Final = b"S"
 _REFUSAL: Final = bytes(XCHACHA_TAG_SIZE)  # opens under no key: says that the proof was wrong
 
 
@@ -112,8 +113,10 @@ async def agree(
     exchange = SPAKE2_Symmetric(code.text.encode(), idSymmetric=_IDENTITY)
     theirs = await pipe.greet(exchange.start())
     try:
+        if len(theirs) != SPAKE_SIZE or theirs[:1] != _SYMMETRIC:  # what the library would only assert
+            raise SPAKEError
         key = exchange.finish(theirs)
-    except SPAKEError:
+    except (SPAKEError, ValueError):  # ValueError: no element of the group
         raise CodeNotTheSame("the other device takes no part in the exchange") from None
     keys = tuple(blake2b(32, direction, key=key) for direction in _DIRECTIONS)
     session = Session(pipe, (keys[0], keys[1]) if old_device else (keys[1], keys[0]))
