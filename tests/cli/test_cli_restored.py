@@ -1,0 +1,98 @@
+"""A profile comes back from a backup, or moves to another device, by commands over a lab of real nodes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.harness import Home
+from tests.cli.test_cli_talk import Lab, Person
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab-restored")]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab for all tests of this file."""
+    running = Lab(Home(tmp_path_factory.mktemp("lab")))
+    try:
+        yield running
+    finally:
+        assert running.close() == 0
+
+
+class Again(Person):
+    """Commands in another profile of somebody's account."""
+
+    def __init__(self, lab: Lab, profile: str, first: Person) -> None:
+        self._lab = lab
+        self.profile, self.id = profile, first.id
+
+
+def by_backup(lab: Lab, first: Person, directory: Path) -> Person:
+    secret, target = directory / "passphrase", directory / "veery.backup"
+    secret.write_text("of the backup\n")
+    secret.chmod(0o600)
+    env = {"VEERY_BACKUP_PASSPHRASE_FILE": str(secret)}
+    made = lab.home.veery("--profile", first.profile, "backup", "create", str(target), env=env)
+    assert made.code == 0, made.err
+    again = Again(lab, f"{first.profile}-again", first)
+    back = lab.home.veery("--profile", again.profile, "backup", "restore", str(target), "--no-passphrase", env=env)
+    assert back.code == 0, back.err
+    return again
+
+
+def by_transfer(lab: Lab, first: Person, directory: Path) -> Person:
+    again = Again(lab, f"{first.profile}-again", first)
+    send = lab.home.command("--profile", first.profile, "transfer", "send", "--json")
+    with subprocess.Popen(send, env=lab.home.environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        offered = json.loads(process.stdout.readline())
+        again.good("transfer", "receive", offered["code"], offered["address"], "--no-passphrase")
+        assert process.wait(20) == 0
+    return again
+
+
+def groups(person: Person) -> dict[str, str]:
+    return {each["id"]: each["state"] for each in person.good("group", "list", "--json").records}
+
+
+@pytest.mark.parametrize("way", [by_backup, by_transfer])
+def test_the_groups_stay_and_the_new_device_is_linked(lab: Lab, tmp_path: Path, way: object) -> None:
+    assert callable(way)
+    alice, bob = Person(lab, f"a-{way.__name__}", "Alice"), Person(lab, f"b-{way.__name__}", "Bob")
+    alice.good("send", bob.id, "hello")
+    group = alice.good("group", "create", "Walkers", bob.id, "--json").record["id"]
+    alone = alice.good("group", "create", "Mine alone", "--json").record["id"]
+    bob.good("receive")
+    bob.good("group", "accept", "Walkers")
+    alice.good("sync", "now")
+    again: Person = way(lab, alice, tmp_path)
+    for person in (again, alice, again, alice):
+        person.good("receive")
+        person.good("sync", "now")
+    assert groups(alice) == groups(again) == {group: "joined", alone: "joined"}
+
+    # The new device finds the group of devices, and reads what came while it waited to be let in.
+    shown = again.good("device", "list", "--json").record
+    assert shown["membership"] == "groups_visible"
+    (found,) = shown["groups"]
+    asked = again.good("device", "link", "--group", found["id"], "--json").record
+    bob.good("send", alice.id, "while it waits")
+    again.good("receive")
+    (request,) = alice.good("device", "list", "--json").record["requests"]
+    assert request["emoji"] == asked["emoji"]
+    alice.good("device", "approve", request["id"], "--yes", "--json")
+    again.good("receive")
+    assert again.good("device", "confirm", "--json").record["membership"] == "in_group"
+    again.good("receive")
+    for person in (alice, again):
+        assert "while it waits" in [each["text"] for each in person.good("messages", bob.id, "--json").records]
+        person.good("send", "Mine alone", f"of {person.profile}")
+    alice.good("receive")
+    said = [each["text"] for each in alice.good("messages", "Mine alone", "--json").records if each["kind"] == "text"]
+    assert said == [f"of {alice.profile}", f"of {again.profile}"]
