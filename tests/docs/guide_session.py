@@ -27,6 +27,8 @@ PROMPT: Final = re.compile(r"^([a-z]+)\$ (.*)$")
 FULL_ID: Final = re.compile(r"\b0[35][0-9a-f]{64}\b")
 WORDS: Final = re.compile(r"^  ((?:[a-z]+ ){12}[a-z]+)$", re.MULTILINE)
 HEX: Final = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{16}|[0-9a-f]{8})\b")
+CODE: Final = re.compile(r"\b\d{4,6}(?:-[a-z]+){2}\b")
+PORT: Final = re.compile(r"(?<=127\.0\.0\.1:)\d{4,5}\b")
 VARIES: Final = (
     (WORDS, "  WORDS"),
     (re.compile(r"\bPython [0-9.]+, \S+ \S+$", re.MULTILINE), "MACHINE"),
@@ -45,11 +47,12 @@ VARIES: Final = (
     (re.compile(r"\b\d of \d answer|\b\d ready\b"), "SOME"),
     (re.compile(r"\b(?:ahead|behind); corrected for"), "off"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "RECORD"),
+    (CODE, "CODE"),
     (HEX, "HEX"),
     (re.compile(r"\b[0-9.,]+ (?:MiB|KiB|bytes|ms|s)\b"), "AMOUNT"),
     (re.compile(r'("(?:hash|sent_at|received_at|seq|active_at|stored_on|swarm_size)": ?)("[^"]*"|\d+)'), r"\1VALUE"),
     (re.compile(r"\d+\.\d+\.\d+\.\d+(?::\d+)?"), "ADDRESS"),
-    (re.compile(r"[^\x00-\u2fff]+(?: +[^\x00-\u2fff]+){3,}"), "EMOJI"),
+    (re.compile(r"[^\x00-\u218f]+(?: +[^\x00-\u218f]+){3,}"), "EMOJI"),
     (re.compile(r"(?:[A-Z][a-z]+, ){6}[A-Z][a-z]+"), "EMOJI NAMES"),
     (re.compile(r" +"), " "),
 )
@@ -116,7 +119,7 @@ class Session:
     files: dict[str, bytes]
     names: dict[str, str] = field(default_factory=dict)  # real ID -> ID on the page
     words: str = ""  # of the first account
-    running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    running: dict[str, list[subprocess.Popen[str]]] = field(default_factory=dict)  # what each has in the background
 
     def run(self, page: str) -> tuple[str, list[Step]]:
         """Run every block; gives the page as it should be, and the steps that differ."""
@@ -134,7 +137,7 @@ class Session:
 
     def close(self) -> None:
         """End what runs."""
-        for process in self.running.values():
+        for process in (each for mine in self.running.values() for each in mine):
             self._end(process)
 
     # -- parts -------------------------------------------------------------------------------------------------
@@ -159,9 +162,10 @@ class Session:
             number = len([1 for known in self.names.values() if known[:2] == each[:2]])
             self.names.setdefault(each, pseudonym(f"{step.who} {number}", each[:2]))
         step.printed = self._shown(told)
-        if not step.differs:  # ids of devices stand at the same places of both
-            pairs = zip(HEX.findall(step.printed), HEX.findall(step.shown), strict=False)
-            self.names.update((real, shown) for real, shown in pairs if real != shown and real not in self.names)
+        if not step.differs:  # ids of devices, codes and ports stand at the same places of both
+            for kind in (HEX, CODE, PORT):
+                pairs = zip(kind.findall(step.printed), kind.findall(step.shown), strict=False)
+                self.names.update((real, shown) for real, shown in pairs if real != shown and real not in self.names)
             step.printed = step.shown
 
     def _real(self, text: str) -> str:
@@ -181,7 +185,7 @@ class Session:
 
     def _foreground(self, who: str, command: str) -> str:
         if command == "kill %1":
-            self._end(self.running.pop(who))
+            self._end(self.running[who].pop(0))
             return ""
         done = subprocess.run(
             ["bash", "-c", command],
@@ -197,7 +201,7 @@ class Session:
         return done.stdout.decode()
 
     def _background(self, who: str, command: str) -> str:
-        log = (self._home(who) / "log").open("w")
+        log = (self._home(who) / "log").open("a")
         process = subprocess.Popen(
             ["bash", "-c", f"exec {command.removesuffix('&')}"],
             cwd=self._home(who),
@@ -210,7 +214,7 @@ class Session:
         )
         log.close()
         assert process.stdout is not None
-        self.running[who] = process
+        self.running.setdefault(who, []).append(process)
         return process.stdout.readline()
 
     @staticmethod
