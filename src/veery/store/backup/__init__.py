@@ -9,8 +9,9 @@ number, so that none can be moved, left out or added, and a file without its end
 they never change: a creation that was broken off goes on after the last whole file, and the rows are always those of
 its end.
 
-A backup holds the recovery seed, messages, contacts, settings and files. It never holds keys of a device (R7 of 06):
-whoever restores links the new device like any other.
+A backup holds the recovery seed, messages, contacts, groups, settings and files. It never holds keys of a device (R7
+of 06): whoever restores links the new device like any other. What it brings back, and why, is in
+docs/decisions/0006-what-a-backup-brings-back.md.
 """
 
 from __future__ import annotations

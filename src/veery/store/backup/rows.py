@@ -33,6 +33,7 @@ INCLUDED: Final = (
     "shortenings",
     "pictures",
     "blobs",
+    "sqlite_sequence",  # no number of a message or an event means another one afterwards
 )
 LEFT_OUT: Final[Mapping[str, str]] = {
     "config_changes": "what one device has changed and merged; the documents themselves are held",
@@ -40,8 +41,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "config_marks": "what a restored store may have to write follows from its own rows",
     "config_obsolete": "what it deletes from the swarm follows from what it finds there",
     "cursors": "a restored store reads everything from the start; what comes twice is known by its hash",
-    "events": "numbered by one store for its own programs",
-    "event_consumers": "see events: a program that asks a restored store begins with its first event",
+    "events": "of one device; numbers go on, so that a program that comes with its own one learns what it has missed",
+    "event_consumers": "programs of one device: one that never comes would hold back all events",
     "node_list": "of the network, and old by then",
     "guards": "another device should not share them",
     "strikes": "of the network",
@@ -61,7 +62,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 INDEXES: Final = "search"  # tables that begin so are made of others by triggers
 PASSED_OVER: Final = frozenset({"config_marks", "config_obsolete"})  # backups of earlier versions hold these
 # Triggers have filled these by then; the rows of the backup take their place.
-REPLACED: Final = frozenset({"blobs"})
+REPLACED: Final = frozenset({"blobs", "sqlite_sequence"})
 BATCH_BYTES: Final = 256 * 1024  # of cells, about; then a record ends
 BATCH_ROWS: Final = 500
 
