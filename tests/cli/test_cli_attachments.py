@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_files_go_from_one_to_the_other(lab: TalkLab, tmp_path: Path) -> None:  
         assert Path(saved["path"]).name.startswith(("note", "image"))
     assert (tmp_path / "note (2).txt").read_bytes() == note.read_bytes()
     assert b"SECRET" not in (tmp_path / "image.jpg").read_bytes()
+    (picture,) = (each for each in ben.good("attachments", "list", ann.id, "--json").records if each["thumbnail"])
+    small = ben.good("attachments", "save", str(picture["id"]), "--thumbnail", "-o", str(tmp_path), "--json").record
+    with Image.open(small["path"]) as opened:
+        assert (Path(small["path"]).name, opened.format, opened.size) == ("image-small.webp", "WEBP", (80, 50))
+    kinds = {each["kind"] for each in ben.good("storage", "show", "--json").record["shares"]}
+    assert {"image", "thumbnail"} <= kinds
     table = ben.good("attachments", "list").out
     assert "here" in table
     assert "note.txt" in table
@@ -49,3 +56,36 @@ def test_files_that_cannot_be_sent_are_named(lab: TalkLab, tmp_path: Path) -> No
     assert ann.veery("send", ann.id).code == 2
     assert ann.veery("attachments", "save", "99").code == 1
     assert ann.good("attachments", "list").err == "There are no files.\n"
+
+
+def test_files_of_trusted_contacts_are_fetched_by_a_running_engine(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+    ann, ben = Person(lab, "files-ana", "Ana"), Person(lab, "files-bea", "Bea")
+    (tmp_path / "note.txt").write_text("a note")
+    ann.good("send", ben.id, "hello")
+    ben.good("receive", "--wait", "60")
+    ben.good("requests", "accept", ann.id)
+    trusted = ben.good("contact", "trust", ann.id, "--downloads", "on", "--json").record
+    assert trusted["downloads"] is True
+    assert "wait until you save" in ben.good("contact", "trust", ann.id, "--downloads", "off").err
+    assert "as they come" in ben.good("contact", "trust", ann.id, "--downloads", "on").err
+    ann.good("send", ben.id, "look", "--attach", str(tmp_path / "note.txt"))
+    ben.good("receive", "--wait", "60")
+    (listed,) = ben.good("attachments", "list", ann.id, "--json").records
+    assert listed["state"] in ("wanted", "stored")
+
+
+def test_limits_are_named_with_what_to_do(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+    ann = Person(lab, "files-kim", "Kim")
+    big, long = tmp_path / "big.bin", tmp_path / "long.wav"
+    with big.open("wb") as file:
+        file.truncate(20_000_000)
+    refused = ann.veery("send", ann.id, "--attach", str(big))
+    assert refused.code == 1
+    for word in ("20,000,000", "10,000,000", "10,218,286", "in parts"):
+        assert word in refused.err
+    with wave.open(str(long), "wb") as made:
+        made.setparams((1, 1, 1_000, 0, "NONE", ""))
+        made.writeframes(bytes(301_000))
+    refused = ann.veery("send", ann.id, "--attach", str(long), "--voice", "--json")
+    assert refused.error["kind"] == "client.attachment.voice.too_long"
+    assert ann.good("settings", "set", "large-files", "proxy", "--json").record["value"] == "proxy"

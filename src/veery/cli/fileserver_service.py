@@ -25,6 +25,7 @@ from veery.cli.service import (
 from veery.fileserver.onion_door import ServerKeys
 from veery.fileserver.server import LOCK_FILE, FileServerService
 from veery.fileserver.settings import FileServerSettings
+from veery.protocol.constants import FILE_BLOB_MAX
 from veery.runtime.paths import private_directory
 from veery.secret import shorten
 
@@ -45,7 +46,8 @@ def init(options: Namespace, console: Console) -> int:
     file = write_settings(ROLE, options)
     keys = ServerKeys.of_directory(directory)
     url = options.url or f"http://{settings.host}:{settings.port}"
-    line = f'file_server = {{ url = "{url}", key = "{keys.ed25519.hex()}" }}'
+    most = "" if settings.blob_max == FILE_BLOB_MAX else f", blob_max = {settings.blob_max}"
+    line = f'file_server = {{ url = "{url}", key = "{keys.ed25519.hex()}"{most} }}'
     told = {
         "role": ROLE.name,
         "config": str(file),

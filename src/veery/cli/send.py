@@ -33,7 +33,11 @@ def add(commands: Commands, summary: str) -> None:
         "text", metavar="TEXT", nargs="?", help="the message; - reads it from standard input (not needed with --attach)"
     )
     parser.add_argument(
-        "--attach", metavar="FILE", action="append", default=[], help="file to send along, up to 10 MB; repeatable"
+        "--attach",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="file to send along, up to 10 MB, or more with `veery settings set large-files`; repeatable",
     )
     parser.add_argument("--voice", action="store_true", help="the files are voice messages, of up to 5 minutes")
     parser.add_argument("--keep-names", action="store_true", help="send the names of pictures and recordings as well")

@@ -86,7 +86,7 @@ class Client:
         self.levels = Levels(core, self._keys)
         self.pump = OutboxPump(core, Sealing(core, self._keys))
         self.typing = TypingIndicators(core)
-        self.attachments = AttachmentsService(core)
+        self.attachments = AttachmentsService(core, proxy)
         self.pictures = Pictures(core, self.attachments.files, self.attachments.servers)
         self.sending = Sending(core, self.typing.message_sent, Previews(core, proxy), self.attachments, self._keys)
         self.documents = AccountDocuments(core)

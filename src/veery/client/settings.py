@@ -63,6 +63,12 @@ DOWNLOADS: Final = Setting(
     (ON, OFF),
     "fetch files of groups, your own devices, and contacts you trust for that, by itself",
 )
+LARGE_FILES: Final = Setting(
+    "large-files",
+    "large_files",
+    (OFF, "proxy", "direct"),
+    "files above 10 MB, straight to the file server: over your --proxy, or direct, which shows it your address",
+)
 SETTINGS: Final = (
     Setting("read-receipts", Switch.READ_RECEIPTS.value, (OFF, ON), "tell contacts what you have read, and be told"),
     Setting("typing", Switch.TYPING.value, (OFF, ON), "tell contacts that you are typing, and be told"),
@@ -71,6 +77,7 @@ SETTINGS: Final = (
     STRANGERS,
     Setting("tell-saved", Switch.TELL_SAVED.value, (OFF, ON), "tell contacts when you save a file of theirs"),
     DOWNLOADS,
+    LARGE_FILES,
 )
 
 

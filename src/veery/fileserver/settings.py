@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from veery.protocol.constants import FILE_BLOB_MAX, FILE_TTL_S
+from veery.protocol.constants import FILE_BLOB_LARGE_MAX, FILE_BLOB_MAX, FILE_TTL_S
 from veery.secret import Secret
 
 _MIB = 1024 * 1024
@@ -61,7 +61,15 @@ class FileServerSettings:
     ttl_s: Annotated[int, Meta(ge=60, le=5_184_000, description="Files are kept for so long, and no longer.")] = (
         FILE_TTL_S
     )
-    blob_max: Annotated[int, Meta(ge=1, le=FILE_BLOB_MAX, description="Bytes of one file.")] = FILE_BLOB_MAX
+    blob_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=FILE_BLOB_LARGE_MAX,
+            description="Bytes of one file. More than the default comes directly, not over nodes, and only from clients"
+            " whose network file names it.",
+        ),
+    ] = FILE_BLOB_MAX
     quota_mib: Annotated[int, Meta(ge=1, description="Room for all files; more is refused.")] = 10_240
     free_mib: Annotated[int, Meta(ge=0, description="Room that must stay free on the device.")] = 512
     sweep_s: Annotated[float, Meta(gt=0, description="Remove expired files so often.")] = 10.0

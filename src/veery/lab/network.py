@@ -38,11 +38,18 @@ _TOGETHER = 4  # parts that start at the same time; more only wait for each othe
 class LabNetwork(Startable):
     """A lab in a directory. `async with`, or `start` and `close`.
 
-    nodes: how many in a new lab; a lab that exists keeps its number, and None takes what is there.
+    nodes: how many in a new lab; a lab that exists keeps its number, and None takes what is there. file_max: bytes of
+    one blob that the file server of a new lab keeps, None for the usual number.
     """
 
     def __init__(
-        self, directory: Path, nodes: int | None = None, *, processes: bool = False, host_per_node: bool = False
+        self,
+        directory: Path,
+        nodes: int | None = None,
+        *,
+        processes: bool = False,
+        host_per_node: bool = False,
+        file_max: int | None = None,
     ) -> None:
         self.directory = directory
         found = load_plan(directory)
@@ -51,7 +58,9 @@ class LabNetwork(Startable):
                 f"The lab in {directory} has {len(found.nodes)} nodes, not {nodes}",
                 remedy="Leave --nodes out to start it as it is, or choose another directory",
             )
-        self.plan = found or Plan.new(16 if nodes is None else nodes, processes=processes, host_per_node=host_per_node)
+        self.plan = found or Plan.new(
+            16 if nodes is None else nodes, processes=processes, host_per_node=host_per_node, file_max=file_max
+        )
         make = ProcessPart if processes else OwnPart
         self.seed: Part = make(directory, "seed")
         self.file_server: Part = make(directory, FILE_SERVER)
@@ -100,7 +109,13 @@ class LabNetwork(Startable):
         save_plan(self.directory, self.plan)
         files = self.file_server.facts
         named = None if files is None else (files.url, bytes.fromhex(files.ed25519))
-        write_network_file(self.directory, facts.url, bytes.fromhex(facts.ed25519), file_server=named)
+        write_network_file(
+            self.directory,
+            facts.url,
+            bytes.fromhex(facts.ed25519),
+            file_server=named,
+            file_max=self.plan.file_max,
+        )
         return facts
 
     async def start_file_server(self) -> PartFacts:

@@ -20,6 +20,7 @@ import msgspec
 from veery.errors import VeeryError
 from veery.fileserver.settings import FileServerSettings
 from veery.node.settings import ListenSettings, NodeSettings
+from veery.protocol.constants import FILE_BLOB_MAX
 from veery.registry.seed_settings import SeedSettings
 from veery.runtime.faults import FileMissing
 from veery.runtime.paths import private_directory, read_bounded, write_atomic
@@ -60,15 +61,16 @@ class Plan(msgspec.Struct, frozen=True):
     nodes: list[Place]
     file_server: Place = Place("127.0.0.1")
     processes: bool = False
+    file_max: Annotated[int | None, msgspec.Meta(description="bytes of one blob on the file server")] = None
     host_per_node: Annotated[bool, msgspec.Meta(description="each node has its own loopback address")] = False
 
     @classmethod
-    def new(cls, nodes: int, *, processes: bool, host_per_node: bool) -> Plan:
+    def new(cls, nodes: int, *, processes: bool, host_per_node: bool, file_max: int | None = None) -> Plan:
         """A plan for so many nodes. Raises LabError for a number that makes no network."""
         if not 1 <= nodes <= _NODES_MAX:
             raise LabError(f"A lab has 1 to {_NODES_MAX} nodes, not {nodes}", remedy="Choose --nodes in that range")
         places = [Place(f"127.0.{number}.1" if host_per_node else "127.0.0.1") for number in range(1, nodes + 1)]
-        return cls(Place("127.0.0.1"), places, processes=processes, host_per_node=host_per_node)
+        return cls(Place("127.0.0.1"), places, processes=processes, host_per_node=host_per_node, file_max=file_max)
 
 
 def node_name(number: int) -> str:
@@ -99,14 +101,20 @@ def save_plan(directory: Path, plan: Plan) -> None:
 
 
 def write_network_file(
-    directory: Path, seed_url: str, seed_key: bytes, *, file_server: tuple[str, bytes] | None = None
+    directory: Path,
+    seed_url: str,
+    seed_key: bytes,
+    *,
+    file_server: tuple[str, bytes] | None = None,
+    file_max: int | None = None,
 ) -> Path:
     """Write the network file that clients and nodes of the lab are given. file_server: its URL and Ed25519 key."""
     path = directory / NETWORK_FILE
     text = f'[network]\nname = "{NAME}"\nseeds = [\n    {{ url = "{seed_url}", key = "{seed_key.hex()}" }},\n]\n'
     if file_server is not None:
         url, key = file_server
-        text += f'file_server = {{ url = "{url}", key = "{key.hex()}" }}\n'
+        most = "" if file_max is None else f", blob_max = {file_max}"
+        text += f'file_server = {{ url = "{url}", key = "{key.hex()}"{most} }}\n'
     write_atomic(path, text.encode())
     return path
 
@@ -127,7 +135,8 @@ def seed_settings(plan: Plan) -> SeedSettings:
 
 def file_server_settings(plan: Plan) -> FileServerSettings:
     """What the lab's file server is told."""
-    return FileServerSettings(host=plan.file_server.host, port=plan.file_server.https_port)
+    place, most = plan.file_server, FILE_BLOB_MAX if plan.file_max is None else plan.file_max
+    return FileServerSettings(host=place.host, port=place.https_port, blob_max=most)
 
 
 def node_settings(plan: Plan, directory: Path, number: int) -> NodeSettings:

@@ -7,7 +7,7 @@ seeds = [
   { url = "https://seed.example.org:8017", certificate_sha256 = "…", key = "…" },
   "https://other.example.org:8017",
 ]
-file_server = { url = "http://files.example.org", key = "…" }
+file_server = { url = "http://files.example.org", key = "…", blob_max = 25165824 }
 push_server = { url = "http://push.example.org", key = "…" }
 turn = [{ url = "turn:turn.example.org:3478", username = "…", credential = "…" }]
 contract = { address = "0x…", rpc = ["https://rpc.example.org"] }
@@ -52,10 +52,14 @@ class SeedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """A file or push server. key: 32 bytes, None if not told; Ed25519 for a file server (09.5.4), else X25519."""
+    """A file or push server. key: 32 bytes, None if not told; Ed25519 for a file server (09.5.4), else X25519.
+
+    blob_max: bytes of one encrypted file that a file server keeps; None: what all of them keep (09.7.2).
+    """
 
     url: str
     key: bytes | None = None
+    blob_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,8 @@ def _server(table: TomlTable, name: str) -> ServerEntry | None:
     if isinstance(table.get(name), str):
         return ServerEntry(_url(table.text(name), table.path(name)))
     inner = table.table(name)
-    entry = ServerEntry(_url(inner.text("url"), inner.path("url")), inner.key("key"))
+    most = inner.size("blob_max") if name == "file_server" else None
+    entry = ServerEntry(_url(inner.text("url"), inner.path("url")), inner.key("key"), most)
     inner.done()
     return entry
 

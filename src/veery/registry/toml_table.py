@@ -44,6 +44,13 @@ class TomlTable:
         """A text, None if the key is not there."""
         return self.text(key) if self.has(key) else None
 
+    def size(self, key: str) -> int | None:
+        """A number above 0, None if the key is not there."""
+        value = self.get(key)
+        if value is not None and (type(value) is not int or value < 1):
+            raise NetworkFileWrong(f"`{self.path(key)}` must be a number of bytes")
+        return value
+
     def table(self, key: str) -> TomlTable:
         """A table. Directly under the document, no other key may stand beside it."""
         value = self.get(key)

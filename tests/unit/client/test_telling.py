@@ -210,6 +210,7 @@ async def test_settings(alice: Device) -> None:
         "strangers": "requests",
         "tell-saved": "off",
         "auto-downloads": "on",
+        "large-files": "off",
     }
     for name, value in (("typing", "yes"), ("colour", "on"), ("strangers", "")):
         with pytest.raises(SettingWrong):

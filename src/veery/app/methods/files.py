@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -47,13 +48,17 @@ async def picture_save(client: Client, params: Params) -> Json:
     return {"path": str(path), "size": len(data)}
 
 
-async def prepared(params: Params) -> list[Attached]:
+async def prepared(client: Client, params: Params) -> list[Attached]:
     """The files that a message is to take, read and cleaned. Raises ParametersWrong, AttachmentRefused, FileFault."""
     given = params.get("files", [])
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise ParametersWrong("`files` must be a list of paths")
     voice, keep_name = flag_of(params, "voice"), flag_of(params, "keep_names")
-    return [await asyncio.to_thread(prepare, absolute_path(each), voice=voice, keep_name=keep_name) for each in given]
+    if not given:
+        return []
+    limits = await client.attachments.limits()
+    read = partial(prepare, voice=voice, keep_name=keep_name, size_max=limits.most, check=limits.check)
+    return [await asyncio.to_thread(read, absolute_path(each)) for each in given]
 
 
 def picture_view(picture: Picture) -> Json:

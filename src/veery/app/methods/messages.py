@@ -18,7 +18,7 @@ async def send(client: Client, params: Params) -> Json:
     """Queue a text, files (absolute paths), or both; with `wait`, give its fate once it is stored."""
     to = await find_conversation(client, text_of(params, "to"))
     quote = number_of(params, "quote") if params.get("quote") is not None else None
-    files = await prepared(params)
+    files = await prepared(client, params)
     text = text_of(params, "text") if params.get("text") is not None or not files else ""
     message = await client.sending.send(to, text, files=files, quote=quote)
     if flag_of(params, "wait"):

@@ -14,9 +14,11 @@ from veery.client.attachments.faults import (
     AttachmentGone,
     AttachmentRefused,
     FileServerMissing,
+    LargeFileRefused,
     PictureRefused,
 )
 from veery.client.attachments.preparing import Attached, prepare
+from veery.client.attachments.servers import FileLimits
 from veery.client.attachments.service import AttachmentsService
 
 __all__ = [
@@ -24,7 +26,9 @@ __all__ = [
     "AttachmentGone",
     "AttachmentRefused",
     "AttachmentsService",
+    "FileLimits",
     "FileServerMissing",
+    "LargeFileRefused",
     "PictureRefused",
     "prepare",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from veery.client.attachments.faults import FileServerMissing
+from veery.client.attachments.faults import FileServerMissing, LargeFileRefused
 from veery.client.attachments.local_files import LocalFiles
 from veery.client.attachments.retrying import keep_trying
 from veery.client.attachments.servers import FileServers
@@ -19,9 +19,10 @@ from veery.client.attachments.small_pictures import Kept, write_with_thumbnail
 from veery.client.core import Core
 from veery.client.views import Json
 from veery.errors import NetworkError, ProtocolError, Retry, VeeryError
-from veery.protocol.attachments import open_attachment, parse_url
+from veery.protocol.attachments import FileUrl, open_attachment, parse_url
 from veery.protocol.attachments.errors import FileServerRefused
-from veery.protocol.constants import SECOND_MS
+from veery.protocol.attachments.sizes import legacy_blob_size, stream_blob_size
+from veery.protocol.constants import ATTACHMENT_MAX, FILE_BLOB_MAX, SECOND_MS
 from veery.store.message_values import Attachment, AttachmentState, NewAttachment
 from veery.store.tables import Tables
 
@@ -70,7 +71,7 @@ class Downloads:
         async with self._slots:
             try:
                 url = parse_url(attachment.pointer.url)
-                blob = await self._servers.download(url)
+                blob = await self._servers.download(url, large=_is_large(attachment.pointer, url))
                 plain = await asyncio.to_thread(_open, attachment.pointer, blob)
             except ProtocolError as error:
                 if error.retry is Retry.NEVER:
@@ -88,6 +89,8 @@ class Downloads:
                 await self._again(attachment, error)
         except (NetworkError, FileServerMissing) as error:
             await self._again(attachment, error)
+        except LargeFileRefused as error:
+            await self._failed(attachment, error)
 
     async def _again(self, attachment: Attachment, error: VeeryError) -> None:
         log.info("A download failed: %s", error)
@@ -116,7 +119,16 @@ class Downloads:
 
 def _open(pointer: NewAttachment, blob: bytes) -> bytes:
     url = parse_url(pointer.url)
-    return open_attachment(blob, url=url, key=pointer.key, digest=pointer.digest, size=pointer.size)
+    large = _is_large(pointer, url)
+    return open_attachment(blob, url=url, key=pointer.key, digest=pointer.digest, size=pointer.size, allow_large=large)
+
+
+def _is_large(pointer: NewAttachment, url: FileUrl) -> bool:
+    """Whether a file is too long for onion requests, as its pointer says; one that lies is refused when it comes."""
+    if pointer.size <= ATTACHMENT_MAX:
+        return False
+    size = stream_blob_size(pointer.size, allow_large=True) if url.stream else legacy_blob_size(pointer.size)
+    return size > FILE_BLOB_MAX
 
 
 def _stored(tables: Tables, id_: int, kept: Kept) -> None:

@@ -18,6 +18,15 @@ class PictureRefused(AttachmentRefused):
     default_remedy = "Convert it to JPEG, PNG, WebP or GIF"
 
 
+class LargeFileRefused(AttachmentRefused):
+    """A file that is too long for onion requests, and may not go, or come, in another way.
+
+    `kind`: client.attachment.large.off, .no_proxy, .server or .elsewhere.
+    """
+
+    default_kind = "client.attachment.large"
+
+
 class AttachmentGone(ClientError):
     """The file cannot be had. `kind` says why: client.attachment.expired, or that of what was wrong with it."""
 

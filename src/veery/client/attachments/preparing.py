@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -31,14 +32,23 @@ class Attached:
     voice: bool = False
 
 
-def prepare(path: Path, *, voice: bool = False, keep_name: bool = False, size_max: int = ATTACHMENT_MAX) -> Attached:
+def prepare(
+    path: Path,
+    *,
+    voice: bool = False,
+    keep_name: bool = False,
+    size_max: int = ATTACHMENT_MAX,
+    check: Callable[[int], None] | None = None,
+) -> Attached:
     """Read a file and clean it: of pictures only the pixels are kept, and no name unless `keep_name`.
 
     voice: it is a voice message, of at most five minutes; how long it is can be known of WAV, Opus and Vorbis alone.
+    size_max: bytes that may be read. check: called with the size before anything is read, to raise if that is too much,
+    as `FileLimits.check` does.
 
     Raises AttachmentRefused, PictureRefused, FileFault.
     """
-    data = _read(path, size_max)
+    data = _read(path, size_max, check)
     content_type = mimetypes.guess_type(path.name)[0] or UNKNOWN_TYPE
     name = safe_file_name(path.name)
     if is_picture(content_type):
@@ -59,13 +69,15 @@ def prepare(path: Path, *, voice: bool = False, keep_name: bool = False, size_ma
     return Attached(data, content_type, name, voice=voice)
 
 
-def _read(path: Path, size_max: int) -> bytes:
+def _read(path: Path, size_max: int, check: Callable[[int], None] | None) -> bytes:
     with files_mapped(f"The file {path}"):
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise AttachmentRefused(
                 f"{path} is not a file", kind="client.attachment.unreadable", remedy="Give a file; pack a folder first"
             )
+        if check is not None:
+            check(found.st_size)
         _check_size(found.st_size, size_max)
         with path.open("rb") as file:
             data = file.read(size_max + 1)

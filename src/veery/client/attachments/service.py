@@ -13,7 +13,7 @@ from veery.client.attachments.faults import AttachmentGone, AttachmentRefused
 from veery.client.attachments.images import EXTENSIONS, THUMBNAIL_TYPE
 from veery.client.attachments.local_files import LocalFiles
 from veery.client.attachments.preparing import Attached
-from veery.client.attachments.servers import FileServers
+from veery.client.attachments.servers import FileLimits, FileServers
 from veery.client.attachments.small_pictures import Kept, write_with_thumbnail
 from veery.client.attachments.uploading import Uploads
 from veery.client.core import Core
@@ -22,6 +22,7 @@ from veery.client.settings import Switch, switched_on
 from veery.client.views import TEXT, Json, attachment_fields
 from veery.client.writing import Draft, write_unsent
 from veery.errors import NotFound, ProtocolError, Retry
+from veery.network.proxy import Proxy
 from veery.protocol.account import AccountId
 from veery.protocol.attachments import FileServerRefused, safe_file_name
 from veery.protocol.constants import ATTACHMENTS_MAX
@@ -48,19 +49,23 @@ class _Files:
 class AttachmentsService:
     """The attachments of one account."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, proxy: Proxy | None = None) -> None:
         self._core = core
         self._notices = Notices(core)
         self.files = LocalFiles(core)
-        self.servers = FileServers(core)
+        self.servers = FileServers(core, proxy)
         self.uploads = Uploads(core, self.files, self.servers)
         self.downloads = Downloads(core, self.files, self.servers)
 
     async def send(self, recipient: AccountId, text: str, files: Sequence[Attached], quote: QuoteOf) -> int:
         """Keep a message with files, to be uploaded and sent; gives its id. quote: called in the transaction.
 
-        Everything is on the disk when this returns. Raises AttachmentRefused, ContactBlocked, StoreError.
+        Everything is on the disk when this returns. Raises AttachmentRefused (LargeFileRefused names both limits and
+        what to do), ContactBlocked, StoreError.
         """
+        limits = await self.servers.limits()
+        for each in files:
+            limits.check(len(each.data))
         if len(files) > ATTACHMENTS_MAX:
             raise AttachmentRefused(
                 f"a message takes {ATTACHMENTS_MAX} files, not {len(files)}",
@@ -78,6 +83,10 @@ class AttachmentsService:
             return write_unsent(tables, conversation, self._core.own, draft, times)
 
         return await self._core.write(work)
+
+    async def limits(self) -> FileLimits:
+        """How long files may be now, for `prepare` and for telling users."""
+        return await self.servers.limits()
 
     async def list(self, conversation: str | None = None, limit: int = 100) -> list[Json]:
         """The attachments of a conversation, or of all, newest first. preview: the picture of a link preview."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from veery.client import fates
-from veery.client.attachments.faults import FileServerMissing
+from veery.client.attachments.faults import FileServerMissing, LargeFileRefused
 from veery.client.attachments.local_files import FileDamaged, LocalFiles
 from veery.client.attachments.retrying import Retrying, keep_trying
 from veery.client.attachments.servers import FileServers
@@ -23,7 +23,7 @@ from veery.client.core import Core
 from veery.errors import NetworkError, ProtocolError, Retry, VeeryError
 from veery.protocol.account import AccountId
 from veery.protocol.attachments import Domain, FileUrl, legacy, stream
-from veery.protocol.constants import PREFIX_GROUP
+from veery.protocol.constants import ATTACHMENT_MAX, PREFIX_GROUP
 from veery.protocol.content import AttachmentPointer, DataMessage, decode, encode
 from veery.protocol.content.attachment import VOICE_MESSAGE
 from veery.secret import Secret
@@ -60,7 +60,7 @@ class Uploads:
     async def _try(self, attachment: Attachment) -> None:
         try:
             await self._upload(attachment)
-        except (FileServerMissing, FileDamaged) as error:
+        except (FileServerMissing, FileDamaged, LargeFileRefused) as error:
             await self._give_up(attachment, error)
         except (NetworkError, ProtocolError) as error:
             if error.retry is not Retry.NEVER or isinstance(error, NetworkError):
@@ -75,10 +75,11 @@ class Uploads:
         assert pointer.file is not None
         assert pointer.file_key is not None
         plain = await self._files.read(pointer.file, pointer.file_key)
-        newest = await self._core.read(lambda tables: reads_newest(tables, attachment.message, self._core.own))
+        large = len(plain) > ATTACHMENT_MAX  # the legacy scheme has no such files
+        newest = large or await self._core.read(lambda t: reads_newest(t, attachment.message, self._core.own))
         if newest:
             seed = self._core.account.ed25519_secret
-            made = await asyncio.to_thread(stream.encrypt, plain, seed, Domain.ATTACHMENT)
+            made = await asyncio.to_thread(stream.encrypt, plain, seed, Domain.ATTACHMENT, allow_large=large)
             blob, key, digest = made.blob, made.key, None
         else:
             old = await asyncio.to_thread(legacy.encrypt, plain, random=self._core.random.random_bytes)

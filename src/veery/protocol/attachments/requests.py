@@ -11,7 +11,7 @@ from veery.errors import Misuse
 from veery.protocol.attachments.errors import FileAnswerMalformed, FileServerRefused
 from veery.protocol.attachments.sizes import check_blob_size
 from veery.protocol.attachments.urls import is_opaque_id
-from veery.protocol.constants import FILE_BLOB_MAX, FILE_URL_ID_MAX
+from veery.protocol.constants import FILE_BLOB_LARGE_MAX, FILE_BLOB_MAX, FILE_URL_ID_MAX
 from veery.protocol.onion.servers import BYTES_TYPE, ServerReply, ServerRequest
 
 TTL_HEADER: Final = "X-FS-TTL"
@@ -39,13 +39,14 @@ class FileInfo:
     expires: float
 
 
-def upload_request(blob: bytes, *, ttl_s: int | None = None) -> ServerRequest:
+def upload_request(blob: bytes, *, ttl_s: int | None = None, allow_large: bool = False) -> ServerRequest:
     """Keep a blob. ttl_s: seconds; for tests, leave it out (09.7.4). Raises Misuse for blobs that no server keeps.
 
     No file name goes along: it would tell the server what the encryption hides.
     """
-    if not 0 < len(blob) <= FILE_BLOB_MAX:
-        raise Misuse(f"an upload has from 1 to {FILE_BLOB_MAX} bytes")
+    most = FILE_BLOB_LARGE_MAX if allow_large else FILE_BLOB_MAX
+    if not 0 < len(blob) <= most:
+        raise Misuse(f"an upload has from 1 to {most} bytes")
     headers = {"Content-Type": BYTES_TYPE, "Content-Disposition": "attachment", **_ttl(ttl_s)}
     return ServerRequest("POST", "/file", headers, blob)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 from veery.protocol.attachments.errors import FileRefused, FileUnfit
 from veery.protocol.constants import (
+    ATTACHMENT_MAX,
+    FILE_BLOB_LARGE_MAX,
     FILE_BLOB_MAX,
+    LEGACY_FILE_MAC_SIZE,
     LEGACY_PADDED_MAX,
     LEGACY_PADDED_MIN,
     LEGACY_PADDING_BASE,
@@ -18,6 +22,7 @@ from veery.protocol.constants import (
     STREAM_PADDING_SHIFT,
     STREAM_PLAINTEXT_MAX,
 )
+from veery.protocol.crypto import CBC_BLOCK
 
 SIZE_FIELD_MAX = 2**32 - 1  # what an attachment pointer can state, 09.1
 _HEAD = len(STREAM_MARK) + STREAM_HEADER_SIZE
@@ -68,6 +73,26 @@ def stream_plaintext_bound(blob_size: int) -> int:
     """The most that a stream blob of so many bytes can hold: enough for a buffer (09.4.4). 0 for what is too short."""
     inner = blob_size - _HEAD - _PADDING_MIN
     return max(0, inner - STREAM_CHUNK_OVERHEAD * -(-inner // _WHOLE_CHUNK))
+
+
+def legacy_blob_size(size: int) -> int:
+    """Bytes of the encrypted file of a plaintext of `size` bytes in the legacy scheme, padded. Raises FileUnfit."""
+    padded = legacy_padded_size(size)
+    return CBC_BLOCK + padded + CBC_BLOCK - padded % CBC_BLOCK + LEGACY_FILE_MAC_SIZE
+
+
+def sendable_size(blob_max: int) -> int:
+    """The most bytes of a plaintext that a server takes which keeps blobs of `blob_max` bytes; 0: nothing.
+
+    Up to ATTACHMENT_MAX a file must fit in either scheme, beyond it is sent as a stream.
+    """
+    sizes = range(1, min(blob_max, FILE_BLOB_LARGE_MAX) + 1)
+    return bisect_right(sizes, blob_max, key=_longest_blob)
+
+
+def _longest_blob(size: int) -> int:
+    stream = stream_blob_size(size, allow_large=True)
+    return stream if size > ATTACHMENT_MAX else max(stream, legacy_blob_size(size))
 
 
 def check_blob_size(size: int, *, allow_large: bool = False) -> None:
