@@ -139,6 +139,18 @@ async def test_three_wrong_codes_end_the_offer(tmp_path: Path, world: World) -> 
     assert not (tmp_path / "new" / "store.json").exists()
 
 
+async def test_runs_of_before_a_restart_are_no_guesses(tmp_path: Path, world: World) -> None:
+    target = await backup(tmp_path)
+    place, run = world.place(), random_bytes(RUN_SIZE)
+    for frame in (Frame(run, 1, 0, _exchange(CODE).start()), Frame(run, 0, 0, _exchange(CODE).start())):
+        await place.post(frame)
+    await place.post(Frame(run, 1, 1, bytes(16)))  # a proof for a key that the old device had before it was killed
+    async with offering(world, target) as (offered, running):
+        assert await receive(world, tmp_path / "new") == 3
+        await running
+        assert offered.guesses == 0
+
+
 async def test_a_crowd_ends_the_offer(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("veery.client.transfer.server_sender._WATCH_S", 0.01)
     async with offering(world, await backup(tmp_path)) as (_, running):

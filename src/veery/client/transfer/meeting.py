@@ -227,6 +227,7 @@ class Meeting:
         self._side = _NEW if begun is None else _OLD
         self._look_s = look_s
         self._pipes: dict[bytes, MeetingPipe] = {}
+        self._over: set[bytes] = set()
 
     def begin(self, run: bytes) -> MeetingPipe:
         """The pipe of a run."""
@@ -238,7 +239,10 @@ class Meeting:
         heard = self._clock.monotonic()
         while True:
             try:
-                for frame in await self._place.look():
+                frames = await self._place.look()
+                # Runs that this side has answered before a restart are over: their proofs are for keys that it lost.
+                self._over |= {each.run for each in frames if each.side == self._side} - self._pipes.keys()
+                for frame in frames:
                     self._take(frame)
                 heard = self._clock.monotonic()
             except (NetworkError, ProtocolError) as error:
@@ -248,7 +252,7 @@ class Meeting:
             await sleep(self._clock, self._look_s)
 
     def _take(self, frame: Frame) -> None:
-        if frame.side == self._side:
+        if frame.side == self._side or frame.run in self._over:
             return
         pipe = self._pipes.get(frame.run)
         if pipe is None and self._begun is not None and frame.number == 0 and len(self._pipes) <= RUNS_MAX:
