@@ -126,3 +126,12 @@ def test_the_killed_process_would_end_by_itself(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", TRIMS, str(tmp_path / "profile"), "1000"], check=False)
     assert ended.returncode == 0
     asyncio.run(looked_at(tmp_path / "profile", ended=True))
+
+
+async def test_a_file_that_was_begun_and_never_written_is_not_counted_after_the_next_start(tmp_path: Path) -> None:
+    profile = NewProfile(ACCOUNT, "Me", NOW // 1_000, "[network]\nname = 'test'\n")
+    async with await Store.create(tmp_path / "profile", PASSPHRASE, profile, NOW) as store:
+        await store.run(lambda tables: tables.blobs.add("file", 4, NOW))
+        assert not (tmp_path / "profile" / FILES_NAME).exists()  # the first file of all
+        await service(store).begin()
+        assert await store.read(lambda tables: tables.blobs.names()) == frozenset()

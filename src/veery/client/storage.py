@@ -92,10 +92,10 @@ class StorageService:
 
     async def begin(self) -> None:
         """At the start, before anybody makes files: remove what a kill left behind."""
+        await self._core.store.run(lambda tables: tables.blobs.release_held())  # also of a first file that never came
+        await self.sweep()
         if not await asyncio.to_thread(self._files.is_dir):
             return
-        await self._core.store.run(lambda tables: tables.blobs.release_held())
-        await self.sweep()
         known = await self._core.read(lambda tables: tables.blobs.names())
         await asyncio.to_thread(_remove_others, self._files, known)
 
