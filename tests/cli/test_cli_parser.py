@@ -134,3 +134,21 @@ def test_what_usage_errors_say(line: str, said: str) -> None:
     with pytest.raises(UsageWrong) as caught:
         build(line.split()).parse(line.split())
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "to", "text", "files"),
+    [
+        ("send Bob hi --attach a b c", "Bob", "hi", ["a", "b", "c"]),
+        ("send Bob --attach a b", "Bob", None, ["a", "b"]),
+        ("send Bob hi --attach a --no-wait --attach b c", "Bob", "hi", ["a", "b", "c"]),
+        ("send --attach a Bob hi", "Bob", "hi", ["a"]),
+        ("send --attach a --timeout 5 --attach b Bob hi", "Bob", "hi", ["a", "b"]),
+        ("send --timeout 5 --attach a Bob hi", "Bob", "hi", ["a"]),
+        ("send --attach a -- Bob -5", "Bob", "-5", ["a"]),
+        ("send Bob - --attach a b", "Bob", "-", ["a", "b"]),
+    ],
+)
+def test_files_after_the_recipient_belong_to_one_option(line: str, to: str, text: str | None, files: list[str]) -> None:
+    options = with_defaults(ROOT.parse_args(shlex.split(line)))
+    assert (options.to, options.text, options.attach) == (to, text, files)

@@ -65,7 +65,11 @@ class UsageWrong(VeeryError):
 
 
 class Parser(ArgumentParser):
-    """A parser that raises UsageWrong, knows no abbreviations, and prints help of a fixed width."""
+    """A parser that raises UsageWrong, knows no abbreviations, and prints help of a fixed width.
+
+    several: options that can be given again and take all words up to the next option, once a positional one was given;
+    before it they take one, since nobody could tell where their values end.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, add_help=False, **options)
@@ -74,10 +78,34 @@ class Parser(ArgumentParser):
         self.summary = ""
         self.about = ""
         self.example = ""
+        self.several: tuple[str, ...] = ()
         self.add_argument("-h", "--help", action="help", default=SUPPRESS, help="print this help")
 
     def error(self, message: str) -> NoReturn:
         raise _usage_wrong(self, message)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        return super().parse_known_args(args if args is None else self._spread(list(args)), namespace)
+
+    def _spread(self, words: list[str]) -> list[str]:
+        """`--attach A B` as `--attach A --attach B`."""
+        found: list[str] = []
+        open_option, missing, named = "", 0, False
+        for at, word in enumerate(words if self.several else ()):
+            if word == "--":
+                return found + words[at:]
+            if word.startswith("-") and word != "-":
+                action = self._option_string_actions.get(word)
+                missing = 0 if action is None or action.nargs == 0 else 1
+                open_option = word if word in self.several and named else ""
+            elif missing:
+                missing = 0
+            elif open_option:
+                found.append(open_option)
+            else:
+                named = True
+            found.append(word)
+        return found if self.several else words
 
     def format_help(self) -> str:
         from veery.cli.help import help_page
@@ -106,6 +134,7 @@ class Parser(ArgumentParser):
                 parts.append(f"{action.option_strings[0]} {action.metavar}")
             elif not action.option_strings:
                 name = str(action.metavar or action.dest)
+                name += "…" if action.nargs in ("*", "+") else ""
                 parts.append(f"[{name}]" if action.nargs in ("?", "*") else name)
         return " ".join(parts)
 

@@ -96,7 +96,8 @@ class Root(Parser):
 
     def parse(self, arguments: Sequence[str]) -> Namespace:
         """Read a command line; what is left over is told of by the command that was meant. Raises UsageWrong."""
-        options, rest = self.parse_known_args(arguments)
+        found: tuple[Namespace, list[str]] = self.parse_known_args(arguments)
+        options, rest = found
         if rest:
             raise unknown_option(options.parser, rest[0])
         return options

@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 _ABOUT: Final = """\
 Send a text to an Account ID, and wait until nodes of the recipient's swarm have stored it: how many of how many is
 told. The message is kept here before anything is sent, so neither Ctrl-C nor a network that is down loses it; it goes
-out the next time. A contact
-can also be named by the nickname or name that `veery conversations` shows, or by the beginning of the Account ID, if
-that fits one alone.
+out the next time. A contact or a group can also be named by the nickname or name that `veery conversations` shows, or
+by the beginning of the ID, if that fits one alone.
 Files are encrypted and uploaded to the file server of the network, over three nodes as everything; pictures lose their
 metadata and name first."""
 _EXAMPLE: Final = """\
 veery send 0512ab…cd 'Good morning'
 echo 'Good morning' | veery send Alice -
-veery send Alice 'Look' --attach photo.jpg"""
+veery send Alice 'Look' --attach photo.jpg map.png"""
 
 
 def add(commands: Commands, summary: str) -> None:
@@ -28,7 +27,9 @@ def add(commands: Commands, summary: str) -> None:
     parser = add_command(
         commands, "send", deferred("send_commands", "send"), summary=summary, about=_ABOUT, example=_EXAMPLE
     )
-    parser.add_argument("to", metavar="TO", help="Account ID, or a contact's name or beginning of the ID")
+    parser.add_argument(
+        "to", metavar="TO", help="Account ID, or the name of a contact or group, or the beginning of the ID"
+    )
     parser.add_argument(
         "text", metavar="TEXT", nargs="?", help="the message; - reads it from standard input (not needed with --attach)"
     )
@@ -37,8 +38,9 @@ def add(commands: Commands, summary: str) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="file to send along, up to 10 MB, or more with `veery settings set large-files`; repeatable",
+        help="file to send along, up to 10 MB, or more with `veery settings set large-files`; several after TO",
     )
+    parser.several = ("--attach",)
     parser.add_argument("--voice", action="store_true", help="the files are voice messages, of up to 5 minutes")
     parser.add_argument("--keep-names", action="store_true", help="send the names of pictures and recordings as well")
     parser.add_argument("--no-wait", action="store_true", help="only queue the message, and do not wait")
