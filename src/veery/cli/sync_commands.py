@@ -93,7 +93,7 @@ def _differences(each: Mapping[str, Any], moment: int) -> list[str]:
     lines: list[str] = []
     if each["waiting"]:
         lines.append(f"only here, not stored yet: {_named(each['waiting'])}")
-    elif each["pending"]:
+    elif each["pending"] and (each["forgotten"] or 0) <= (each["pushed"] or 0):
         lines.append("not stored yet: what this device has read, brought together, without a change of its own")
     if each["brought"]:
         newest = max(change["at"] for change in each["brought"])

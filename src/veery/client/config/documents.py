@@ -216,9 +216,9 @@ class Documents:
         if not merged.accepted:
             return refused
         stored = [min(openings.stored_ms[name], times.network_ms) for name in foreign & merged.accepted]
-        if stored:
+        if stored and merged.messages:
             row = replace(row, merged_ms=times.local_ms, stored_ms=max(*stored, row.stored_ms or 0))
-        elif tables.accounts.get().restored:
+        elif merged.messages and tables.accounts.get().restored:
             row = replace(row, merged_ms=times.local_ms)  # it is as the backup has it
         if merged.changes_lost:
             row = replace(row, changes_lost_ms=times.local_ms)

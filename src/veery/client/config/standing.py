@@ -110,11 +110,16 @@ def _waiting(tables: Tables, kind: ConfigKind, held: ConfigObject, row: ConfigRo
     noted: tuple[ChangeRow, ...] = tables.changes.waiting(row.account, row.namespace)
     if noted:
         return [_told(each.what, each.changed_ms) for each in noted]
-    if held.is_merge:
+    if held.is_merge or _is_forgotten(row):
         return []
     # of a time when changes were not noted: what the document itself says
     found = changes.bounded(changes.named(kind, held.message().diff, None, held.data))
     return [_told(each, row.changed_last_ms) for each in found]
+
+
+def _is_forgotten(row: ConfigRow) -> bool:
+    """Whether what waits is what the swarm has forgotten since it was stored."""
+    return row.lost_ms is not None and row.lost_ms >= (row.pushed_ms or 0)
 
 
 def _told(what: Changed, at_ms: int | None) -> Json:

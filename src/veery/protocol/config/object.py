@@ -43,7 +43,7 @@ class Merged:
     """What a merge did. accepted: storage hashes of valid messages and parts; refused: why others were set aside.
 
     before and after: the data, to compare with `data.changed_keys`. pending: what own changes, not confirmed yet, went
-    into the merge. changes_lost: they were too far behind.
+    into the merge. changes_lost: they were too far behind. messages: how many whole ones went in; a part may be none.
     """
 
     before: Data
@@ -52,6 +52,7 @@ class Merged:
     refused: Mapping[str, ProtocolError] = field(default_factory=dict)
     changes_lost: bool = False
     pending: Diff = field(default_factory=dict)
+    messages: int = 0
 
     @property
     def changed(self) -> bool:
@@ -286,7 +287,7 @@ class ConfigObject:
         before, own = self._state, None if state.is_fresh(self._state) else self.message()
         pending = NOTHING if own is None or before.phase is Phase.CLEAN else own.diff
         lost = self._merge(own, arrivals, sets)
-        return Merged(before.data, self.data, frozenset(accepted), refused, lost, pending)
+        return Merged(before.data, self.data, frozenset(accepted), refused, lost, pending, len(arrivals))
 
     def _collect(
         self, sets: PartSets, storage_hash: str, opened: Opened, now_ms: int
