@@ -32,9 +32,11 @@ async def made(directory: Path, name: str, network: str) -> profiles.Profile:
 
 
 @asynccontextmanager
-async def people(tmp_path: Path, **lab: int) -> AsyncIterator[tuple[profiles.Profile, profiles.Profile]]:
+async def people(
+    tmp_path: Path, file_max: int | None = None
+) -> AsyncIterator[tuple[profiles.Profile, profiles.Profile]]:
     """Profiles of Alice and Bob on a lab."""
-    async with LabNetwork(tmp_path / "lab", 5, **lab) as network:
+    async with LabNetwork(tmp_path / "lab", 5, file_max=file_max) as network:
         text = network.network_file.read_text()
         yield await made(tmp_path, "alice", text), await made(tmp_path, "bob", text)
 

@@ -15,6 +15,7 @@ from veery.network import page_fetch
 from veery.network.page_fetch import Page, PageRefused, fetch_page, may_be_fetched, read_title
 from veery.network.proxy import Proxy
 from veery.network.transport import ProxyFailed
+from veery.protocol.constants import PREVIEW_PICTURE_MAX
 
 pytestmark = pytest.mark.network
 HTML = "Content-Type: text/html; charset=utf-8"
@@ -196,7 +197,7 @@ async def test_the_picture_that_a_page_names_comes_along() -> None:
     ("picture", "head"),
     [
         (b"<svg/>", "Content-Type: image/svg+xml"),
-        (bytes(page_fetch.PREVIEW_PICTURE_MAX + 1), "Content-Type: image/png"),
+        (bytes(PREVIEW_PICTURE_MAX + 1), "Content-Type: image/png"),
         (PNG, "Content-Type: image/png\r\nContent-Encoding: gzip"),
         (PNG, "Content-Type: text/html"),
     ],

@@ -77,15 +77,17 @@ def _fields(network: NetworkFile) -> dict[str, Any]:
             {"url": seed.url, "certificate_sha256": _hex(seed.certificate_sha256), "key": _hex(seed.key)}
             for seed in network.seeds
         ],
-        "file_server": _server(network.file_server),
-        "push_server": _server(network.push_server),
+        "file_server": None
+        if network.file_server is None
+        else {**_fields_of(network.file_server), "blob_max": network.file_server.blob_max},
+        "push_server": None if network.push_server is None else _fields_of(network.push_server),
         "turn": [turn.url for turn in network.turn],
         "contract": None if network.contract is None else f"0x{network.contract.address.hex()}",
     }
 
 
-def _server(server: ServerEntry | None) -> dict[str, Any] | None:
-    return None if server is None else {"url": server.url, "key": _hex(server.key)}
+def _fields_of(server: ServerEntry) -> dict[str, Any]:
+    return {"url": server.url, "key": _hex(server.key)}
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -93,6 +93,9 @@ def network(**keys: str) -> str:
         (network(seeds=f'[{{url = "https://h", key = "{"zz" * 32}"}}]'), "64 hex digits"),
         (network(seeds=f'[{{url = "http://h", certificate_sha256 = "{HEX}"}}]'), "https"),
         (network(file_server="5"), "file_server"),
+        (network(file_server='{url = "http://f", blob_max = 0}'), "file_server.blob_max"),
+        (network(file_server='{url = "http://f", blob_max = true}'), "file_server.blob_max"),
+        (network(push_server='{url = "http://p", blob_max = 5}'), "push_server.blob_max"),
         (network(file_server='{key = "x"}'), "file_server.url"),
         (network(turn='"turn:h"'), "network.turn"),
         (network(turn='["http://h"]'), "turn:"),
@@ -120,3 +123,8 @@ def test_loading(tmp_path: Path) -> None:
         NetworkFile.load(path)
     with pytest.raises(FileMissing):
         NetworkFile.load(tmp_path / "nothing")
+
+
+def test_a_file_server_may_tell_how_long_files_are() -> None:
+    found = NetworkFile.parse(network(file_server='{url = "http://f", blob_max = 25165824}')).file_server
+    assert found == ServerEntry("http://f", None, 25_165_824)
