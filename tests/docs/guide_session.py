@@ -61,7 +61,7 @@ VARIES: Final = (
 # What only looks, and may be done again until it shows what other people's machines have just told.
 LOOKS: Final = re.compile(
     r"veery (?:messages|conversations|requests|outbox|group (?:list|show)|device list|attachments list"
-    r"|contact security)(?: (?!retry|drop|send-anyway|accept|decline|block)[^-]|$)"
+    r"|contact security)\b(?! (?:retry|drop|send-anyway|accept|decline|block))(?!.*--(?:mark-read|(?:no-)?require-v2))"
 )
 LOOK_S: Final = 20.0
 LOOK_EVERY_S: Final = 0.5
@@ -147,7 +147,7 @@ class Session:
         if command.endswith("&"):
             self._note(step, self._background(step.who, command))
             return
-        until = time.monotonic() + (LOOK_S if LOOKS.match(command) and "--require-v2" not in command else 0)
+        until = time.monotonic() + (LOOK_S if LOOKS.match(command) else 0)
         self._note(step, self._foreground(step.who, command))
         while step.differs and time.monotonic() < until:
             time.sleep(LOOK_EVERY_S)
