@@ -1,15 +1,16 @@
 """kill -9 at any moment of an engine's work on a lab network: sending, receiving, uploading, downloading, trimming,
-backing up. Nothing acknowledged is lost, nothing is doubled, and no file is half there.
+backing up, purging, changing settings and groups.
 
-`VEERY_ROUNDS` says how many kills the slow test makes (10 by default).
+A kill comes at a step (a statement of the database, a touch of a file), or from outside after some lines of what the
+victim acknowledged. The next victim begins with the look of `recovery` at what is left: the database is whole, states
+of the outbox are legal and fit their messages, every file is counted, named, there and whole, and no other is there.
+From time to time both sides deliver what waits, and are compared: nothing acknowledged is lost, nothing is doubled on
+either side, whatever has the name of a backup is a whole one, and both have the same of a group.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,8 @@ from random import Random
 import pytest
 
 from tests.faults.client_victim import LARGE, backup_of, file_of, profile_of
-from tests.faults.test_store_kills import assert_intact
+from tests.faults.killing import ROUNDS, Moment, Zygote, kinds, say, source, zygote
+from tests.faults.recovery import check_engine, check_store
 from tests.unit.store.samples import PASSPHRASE
 from veery.client import profile as profiles
 from veery.client.client import Client
@@ -35,9 +37,9 @@ from veery.store.tables import Tables
 
 pytestmark = pytest.mark.network
 
-ROOT = Path(__file__).parents[2]
-ROUNDS = int(os.environ.get("VEERY_ROUNDS", "10"))
-LINES_MAX = 40  # of a victim before it is killed
+TEXTS = ("send", "receive", "configure", "group", "purge")
+FILES = ("upload", "download", "trim", "back up", "everything")
+EVERY = 20  # kills, after which both sides are compared
 
 
 @dataclass
@@ -47,30 +49,23 @@ class Person:
     directory: Path
     id: str
     told: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    lines: Counter[str] = field(default_factory=Counter)  # that were told, by word
     start: int = 1
 
-    async def victim(self, peer: Person) -> asyncio.subprocess.Process:
-        arguments = ("-m", "tests.faults.client_victim", str(self.directory), peer.id, str(self.start))
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=pipe, stderr=pipe)
-
-    async def killed_after(self, victim: asyncio.subprocess.Process, lines: int) -> None:
-        """Kill a victim once it has told so much, and remember what it told."""
-        assert victim.stdout is not None
-        told = [await victim.stdout.readline() for _ in range(lines)]
-        if victim.returncode is None:
-            victim.kill()
-        rest, errors = await victim.communicate()
-        assert victim.returncode == -signal.SIGKILL, errors.decode()
-        for line in b"".join([*told, rest]).decode().splitlines():
-            word, number = line.split()
-            self.told[word].add(int(number))
+    async def killed(self, zygote: Zygote, moment: Moment, kind: str, peer: Person, group: str) -> str:
+        """Have a victim killed, and remember what it told."""
+        rest = {"peer": peer.id, "group": group, "start": self.start}
+        told = await zygote.kill(moment, kind, self.directory, **rest)
+        assert told.killed, told.status
+        for word, numbers in told.words.items():
+            self.told[word].update(numbers)
+            self.lines[word] += len(numbers)
         self.start += 1_000  # beyond whatever was under way
+        return kind
 
-    @property
-    def sent(self) -> set[str]:
+    def sent(self, *words: str) -> set[str]:
         """The texts of the messages whose sending was acknowledged."""
-        return {f"{word} {number}" for word in ("text", "file") for number in self.told[word]}
+        return {f"{word} {number}" for word in words for number in self.told[word]}
 
 
 async def made(directory: Path, name: str, network: str) -> Person:
@@ -90,20 +85,30 @@ async def two_people(directory: Path) -> AsyncIterator[tuple[Person, Person]]:
 @asynccontextmanager
 async def both_open(people: tuple[Person, Person]) -> AsyncIterator[list[Client]]:
     """Engines that have delivered everything that was written."""
-    clients = [await Client.open(profile_of(each.directory)) for each in people]
+    clients: list[Client] = []
     try:
+        for each in people:
+            check_store(each.directory, profile_of(each.directory).unlock)
+            clients.append(await Client.open(profile_of(each.directory)))
+            await check_engine(clients[-1], each.directory)
         for client in clients:
-            await client.receiving.fetch()
+            await fetch(client)
         for client in clients:
             while await client.read(unfinished):
                 await client.attachments.uploads.run_due()
                 await client.pump.run_due()
         for client in clients:
-            await client.receiving.fetch()
+            await fetch(client)
         yield clients
     finally:
         for client in clients:
             await client.close()
+
+
+async def fetch(client: Client) -> None:
+    await client.receiving.fetch()
+    await client.groups.fetch()
+    await client.sync.push()
 
 
 def unfinished(tables: Tables) -> bool:
@@ -115,18 +120,45 @@ def unfinished(tables: Tables) -> bool:
     )
 
 
-async def check(person: Person, client: Client, peer: Person, other: Client) -> None:
+async def begun(people: tuple[Person, Person]) -> str:
+    """Two people who know each other, rules for trimming, and a group of both; gives its id."""
+    async with both_open(people) as (a, b):
+        await a.sending.send(people[1].id, "text 0")
+        await a.pump.run_due()
+        await b.receiving.fetch()
+        await b.sending.send(people[0].id, "text 0")
+        await b.pump.run_due()
+        await a.receiving.fetch()
+        group = await a.groups.create("name 0", [people[1].id])
+        await b.receiving.fetch()
+        await b.groups.fetch()
+        for client in (a, b):
+            await client.storage.set_rule(None, None, LARGE)
+        for person in people:
+            person.told["text"].add(0)
+    return group
+
+
+async def bodies(client: Client, conversation: str, *, outgoing: bool) -> Counter[str]:
+    """The texts in a conversation, with how often each is there."""
+    found = await client.read(lambda tables: tables.messages.page(conversation, 10**6))
+    words = ("text ", "file ", "said ")
+    return Counter(each.body for each in found if each.outgoing is outgoing and each.body.startswith(words))
+
+
+async def check(person: Person, client: Client, peer: Person, other: Client, group: str) -> None:
     """What must hold for one direction after any kill: from a person to the peer."""
-    own = await client.read(lambda tables: tables.messages.page(peer.id, 10**6))
-    sent = Counter(each.body for each in own if each.outgoing)
-    came = await other.read(lambda tables: tables.messages.page(person.id, 10**6))
-    received = Counter(each.body for each in came if not each.outgoing)
-    assert set(sent.values()) <= {1}, "a message was written twice"
-    assert person.sent <= sent.keys(), "an acknowledged message is lost"
-    assert received == sent, "what was written and what came differ"
-    assert peer.told["got"] <= {int(body.split()[1]) for body in received}, "an acknowledged event is lost"
+    told: Counter[str] = Counter()
+    for here, there, words in ((peer.id, person.id, ("text", "file")), (group, group, ("said",))):
+        sent = await bodies(client, here, outgoing=True)
+        received = await bodies(other, there, outgoing=False)
+        assert set(sent.values()) <= {1}, "a message was written twice"
+        assert person.sent(*words) <= sent.keys(), "an acknowledged message is lost"
+        assert received == sent, "what was written and what came differ"
+        told += received
+    assert peer.told["got"] | peer.told["heard"] <= {int(body.split()[1]) for body in told}, "an event is lost"
     events = [each for each in await other.events.page(0, 10**6) if each["event"] == "message"]
-    assert Counter(each["text"] for each in events if each["direction"] == "in") == received
+    assert Counter(each["text"] for each in events if each["direction"] == "in") == told, "an event is lost or doubled"
     for each in await other.attachments.list(person.id, 10**6):
         if each["state"] == AttachmentState.TRIMMED.value:
             assert each["size"] > LARGE  # no other was to be given up
@@ -135,18 +167,23 @@ async def check(person: Person, client: Client, peer: Person, other: Client) -> 
         assert content == file_of(int(name.partition(".")[0]))
 
 
+async def check_own(person: Person, client: Client, peer: Person, group: str) -> None:
+    """What was settled stands, what was deleted is gone, and the documents on the swarm have it."""
+    nickname = (await client.conversations.get(peer.id)).nickname
+    assert int((nickname or "nick -1").split()[1]) >= max(person.told["nick"], default=-1)
+    notes = await client.read(lambda tables: tables.messages.page(person.id, 10**6))
+    assert not {f"note {number}" for number in person.told["deleted"]} & {each.body for each in notes}
+    name = (await client.groups.show(group))["name"]
+    assert int(name.split()[1]) >= max((*person.told["named"], *peer.told["named"]), default=0)
+    assert not (await client.sync.push()).waiting
+
+
 async def check_disk(person: Person, client: Client) -> None:
-    """No half file: every local file is whole and referred to, once the engine has begun."""
-    needed = await client.read(lambda tables: tables.attachments.all_files())
+    """No half file, and no large one after a trim."""
     directory = person.directory / FILES_NAME
-    assert {each.name for each in directory.iterdir()} == needed
-    for each in await client.attachments.list(None, 10**6):
-        held = await client.read(lambda tables, id_=each["id"]: tables.attachments.get(id_))  # type: ignore[misc]
-        if held.pointer.file is not None:
-            await client.attachments.files.read(held.pointer.file, held.pointer.file_key)
     await client.storage.trim()
-    larger = [each for each in directory.iterdir() if each.stat().st_size > 2 * LARGE]
-    assert larger == []
+    if directory.is_dir():
+        assert [each for each in directory.iterdir() if each.stat().st_size > 2 * LARGE] == []
 
 
 def check_backups(person: Person) -> None:
@@ -156,35 +193,57 @@ def check_backups(person: Person) -> None:
     for each in person.directory.parent.glob(f"{person.directory.name}.backup-*"):
         if each.suffix.removeprefix(".backup-").isdigit():
             verify_backup(each, PASSPHRASE, lambda _: None)
-            each.unlink()
-    person.told["verified"] |= person.told.pop("backup", set())
+        each.unlink()
+    person.told.pop("backup", None)
 
 
-async def killed_again_and_again(directory: Path, rounds: int, source: Random, every: int) -> None:
-    """Kill so many engines; look at everything after each `every` rounds."""
-    async with two_people(directory) as people:
-        alice, bob = people
-        for number in range(1, rounds + 1):
-            victims = [await alice.victim(bob), await bob.victim(alice)]
-            await asyncio.gather(
-                alice.killed_after(victims[0], source.randrange(1, LINES_MAX)),
-                bob.killed_after(victims[1], source.randrange(1, LINES_MAX)),
+async def compared(people: tuple[Person, Person], group: str) -> None:
+    """Everything of both."""
+    alice, bob = people
+    async with both_open(people) as (a, b):
+        await check_disk(alice, a)
+        await check_disk(bob, b)
+        await check(alice, a, bob, b, group)
+        await check(bob, b, alice, a, group)
+        await check_own(alice, a, bob, group)
+        await check_own(bob, b, alice, group)
+        assert (await a.groups.show(group))["name"] == (await b.groups.show(group))["name"]
+    for each in people:
+        await asyncio.to_thread(check_backups, each)
+
+
+async def killed_again_and_again(directory: Path, chances: Random, todo: list[str]) -> set[str]:
+    """Kill two engines at a time; gives the words that were told."""
+    done: Counter[str] = Counter()
+    async with two_people(directory) as people, zygote(directory) as forks:
+        group, (alice, bob) = await begun(people), people
+        while todo:
+            pair = [(alice, bob, todo.pop())] + ([(bob, alice, todo.pop())] if todo else [])
+            done.update(
+                await asyncio.gather(
+                    *(one.killed(forks, Moment.by_chance(chances), kind, peer, group) for one, peer, kind in pair)
+                )
             )
-            for each in people:
-                assert_intact(each.directory)
-                await asyncio.to_thread(check_backups, each)
-            if number % every and number != rounds:
-                continue
-            async with both_open(people) as (a, b):
-                await check_disk(alice, a)
-                await check_disk(bob, b)
-                await check(alice, a, bob, b)
-                await check(bob, b, alice, a)
-        worked = {word for each in people for word, numbers in each.told.items() if numbers}
-        assert worked >= {"text", "file", "got", "have", "trimmed", "verified"} or rounds < 10
+            if not todo or done.total() % EVERY == 0:
+                await compared(people, group)
+        told = alice.lines + bob.lines
+        say({"killed": dict(done), "told": dict(told)})
+        return set(told)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300 + 60 * ROUNDS)
-async def test_what_an_engine_acknowledged_survives_kills(tmp_path: Path) -> None:
-    await killed_again_and_again(tmp_path, ROUNDS, Random(5), every=max(1, ROUNDS // 50))
+@pytest.mark.timeout(300 + 5 * ROUNDS)
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        (TEXTS, {"text", "got", "nick", "pushed", "said", "named", "deleted", "purged"}),
+        (FILES, {"file", "have", "trimmed", "backup"}),
+    ],
+    ids=["texts", "files"],
+)
+async def test_what_an_engine_acknowledged_survives_kills(
+    tmp_path: Path, work: tuple[str, ...], words: set[str]
+) -> None:
+    chances = source(work[0])
+    worked = await killed_again_and_again(tmp_path, chances, kinds(chances, *work))
+    assert worked >= words or ROUNDS < 100
