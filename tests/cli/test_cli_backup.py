@@ -38,6 +38,7 @@ def test_a_profile_goes_from_one_home_to_another(tmp_path: Path, secret: dict[st
     assert (checked.code, checked.err) == (0, "The backup is whole: 0 messages in 0 conversations, 0 files.\n")
     back = new.veery("backup", "restore", str(target), "--no-passphrase", env=secret)
     assert back.code == 0, back.err
+    assert "This device is not linked to your others yet." in back.err
     shown = new.veery("account", "show", "--json")
     assert shown.record["account_id"] == made["account_id"]
     assert shown.record["name"] == "Ann"

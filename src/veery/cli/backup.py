@@ -19,7 +19,9 @@ Write a backup. It may be made while Veery runs. When it is broken off, FILE.par
 from there with the same passphrase."""
 _RESTORE: Final = """\
 Make a profile of a backup on a device that has none under this name. Messages that were not sent yet count as failed,
-so that nothing goes out twice; `veery outbox` offers them. The new device is linked like any other."""
+so that nothing goes out twice; `veery outbox` offers them. The new device is linked like any other, and joins none by
+itself. When it is broken off, there is no profile yet; the same command goes on after the files that were unpacked. A
+damaged backup is refused and leaves nothing."""
 _VERIFY: Final = """\
 Read a backup to its end and count what it holds, without writing anything."""
 

@@ -13,6 +13,7 @@ from typing import Final
 from veery.cli.account_commands import free_directory
 from veery.cli.command import Exit
 from veery.cli.console import Console
+from veery.cli.device_link import NEXT
 from veery.cli.local import reading_whole
 from veery.cli.profiles import existing_profile
 from veery.cli.progress import Progress as Line
@@ -52,9 +53,10 @@ def restore(options: Namespace, console: Console) -> int:
     with console.progress("Restoring the backup") as line:
         summary = restore_backup(source, passphrase, directory, unlock, random_bytes, _teller(line))
     if console.as_json:
-        console.record({"profile": options.profile, **_fields(summary)})
+        console.record({"profile": options.profile, **_fields(summary), "linked": False})
     else:
         console.talk(f"The profile `{options.profile}` is restored: {_words(summary)}.")
+        console.talk(NEXT)
     return Exit.DONE
 
 

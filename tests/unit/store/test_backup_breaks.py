@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import signal
 import subprocess
@@ -17,7 +18,17 @@ from veery.policy import device_group
 from veery.policy.device_group import DeviceInfo
 from veery.runtime.randomness import random_bytes
 from veery.store.backup import BackupIncomplete, BackupWrong, Progress, restore_backup
-from veery.store.backup.format import BackupKeyWrong, FilePart, FrameReader, Rows, backup_key, read_header
+from veery.store.backup.create import BackupDiskFull
+from veery.store.backup.format import (
+    BackupKeyWrong,
+    FilePart,
+    FrameReader,
+    FrameWriter,
+    Record,
+    Rows,
+    backup_key,
+    read_header,
+)
 from veery.store.database import FILES_NAME, Store
 from veery.store.tables import Tables
 
@@ -105,6 +116,27 @@ async def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
     assert places(new) == set()
     restore_backup(source, SPARE, new, PASSPHRASE, random_bytes, ignore)
     await assert_restored(new)
+
+
+async def test_a_backup_onto_a_full_disk_says_which_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "veery.backup"
+    whole = FrameWriter.write
+
+    def full(frames: FrameWriter, record: Record) -> int:
+        if isinstance(record, Rows):
+            raise OSError(errno.ENOSPC, "no space")
+        return whole(frames, record)
+
+    async with await filled(tmp_path / "old") as store:
+        with monkeypatch.context() as patch, pytest.raises(BackupDiskFull, match="the backup veery"):
+            patch.setattr(FrameWriter, "write", full)
+            await write(store, target)
+        assert not target.exists()
+        told: list[Progress] = []
+        await write(store, target, told.append)
+    assert told[0].files == len(FILES)  # all of them are there already
 
 
 async def test_a_wrong_backup_leaves_nothing(tmp_path: Path) -> None:

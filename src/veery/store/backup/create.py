@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
+from veery.errors import Retry, StoreError
 from veery.protocol.crypto import RandomBytes
-from veery.runtime.faults import files_mapped
+from veery.runtime.faults import DiskFull, files_mapped
 from veery.runtime.paths import FILE_MODE
 from veery.runtime.sqlite import Connection, schema_version
 from veery.secret import Secret
@@ -29,6 +30,14 @@ from veery.store.keys import Passphrase
 
 PART_SUFFIX: Final = ".part"
 _PIECE: Final = 1024 * 1024  # bytes of a file in one frame
+
+
+class BackupDiskFull(StoreError):
+    """The device that the backup is written to is full."""
+
+    default_kind = "store.backup.full"
+    default_retry = Retry.LATER
+    default_remedy = "Free some space on it, then run the same command again: what is written is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +76,26 @@ def create_backup(
     """Write the backup of an open store to `target`, all or nothing; `target.part` is what is not finished.
 
     connection: inside a read transaction, whose state the rows have. files: the directory of local files. A `.part` of
-    an earlier attempt with the same passphrase is gone on with. Raises BackupWrong, StoreError, FileFault, and what
-    `tell` raises; the `.part` then stays.
+    an earlier attempt with the same passphrase is gone on with. Raises BackupDiskFull and other StoreErrors, FileFault,
+    and what `tell` raises; the `.part` then stays.
     """
     part = target.with_name(target.name + PART_SUFFIX)
+    try:
+        _create(connection, files, target, part, passphrase, now_ms, random, tell)
+    except DiskFull as error:  # before it is taken for the disk of the store
+        raise BackupDiskFull(f"the backup {part.name} cannot be written: the device is full") from error
+
+
+def _create(
+    connection: Connection,
+    files: Path,
+    target: Path,
+    part: Path,
+    passphrase: Passphrase,
+    now_ms: int,
+    random: RandomBytes,
+    tell: Tell,
+) -> None:
     with files_mapped(f"The backup {part.name}"), ExitStack() as stack:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         file = stack.enter_context(os.fdopen(descriptor, "r+b"))
