@@ -115,7 +115,9 @@ class Client:
         self.naming = Naming(core)
         self.backup = Backup(core)
         self.transfer = Transfer(core, self.backup)
-        self.housekeeping = Housekeeping(core, expiring, self.rereading, mailbox, self.storage)
+        self.housekeeping = Housekeeping(
+            core, expiring, self.rereading, mailbox, self.storage, self.conversations.clearing
+        )
 
     @classmethod
     def open(

@@ -9,8 +9,9 @@ from typing import Final
 from veery.client import fates
 from veery.client.approval import Change, shown, tell
 from veery.client.arrivals import Shorten
+from veery.client.clearing import Clearing, Told
 from veery.client.core import Core
-from veery.client.disappearing import LAST_NOTICE, start_after_reading
+from veery.client.disappearing import start_after_reading
 from veery.client.expiring import Expiring
 from veery.client.faults import SelfRefused, no_conversation, no_message
 from veery.client.read_receipts import queue_receipts
@@ -28,6 +29,7 @@ class Conversations:
     def __init__(self, core: Core, expiring: Expiring) -> None:
         self._core = core
         self._expiring = expiring
+        self.clearing = Clearing(core)
 
     async def list(self, *, hidden: bool = False) -> tuple[Conversation, ...]:
         """All conversations, pinned ones first, then the latest active; hidden ones only when asked for."""
@@ -150,47 +152,29 @@ class Conversations:
         now_ms = self._core.clock.now_ms()
         await self._core.write(lambda tables: _delete_here(tables, message, now_ms))
 
-    async def clear(self, conversation: str) -> int:
-        """Remove all messages of a conversation from this device; gives how many (02.8.4). Raises NotFound."""
-        return await self._clear(conversation, Change.CLEARED, lambda held: held)
+    async def clear(self, conversation: str, told: Told | None = None) -> int:
+        """Remove all messages of a conversation from this device; gives how many (02.8.4).
 
-    async def remove(self, conversation: str) -> int:
-        """Remove all messages from this device and the conversation from the list; the contact stays.
+        Many go in batches. told: called after each with how many are gone, and how many go in all. What is under way
+        when the engine ends goes on the next time. Raises NotFound.
+        """
+        return await self.clearing.clear(conversation, Change.CLEARED, told)
+
+    async def remove(self, conversation: str, told: Told | None = None) -> int:
+        """Remove all messages from this device, as `clear`, and the conversation from the list; the contact stays.
 
         Nothing is sent (02.8.4). Gives how many messages went. Raises NotFound.
         """
-        return await self._clear(conversation, Change.REMOVED, lambda held: replace(held, priority=HIDDEN))
+        return await self.clearing.clear(conversation, Change.REMOVED, told)
 
-    async def forget(self, conversation: str) -> None:
+    async def forget(self, conversation: str, told: Told | None = None) -> None:
         """Remove a contact with all messages, names and what was settled; a later message of theirs is a request.
 
-        Nothing is sent (02.8.4). Raises NotFound, SelfRefused.
+        Messages go as with `clear`, the contact in the end. Nothing is sent (02.8.4). Raises NotFound, SelfRefused.
         """
         if conversation == self._core.own.hex:
             raise SelfRefused("the own account is no contact")
-        now_ms = self._core.clock.now_ms()
-
-        def work(tables: Tables) -> None:
-            held = needed(tables, conversation)
-            tables.conversations.delete(conversation)
-            tables.accounts.set_setting(LAST_NOTICE + conversation, None)
-            tell(tables, replace(held, unread=0), Change.FORGOTTEN, now_ms)
-
-        await self._core.write(work)
-
-    async def _clear(self, conversation: str, change: Change, changed: Callable[[Conversation], Conversation]) -> int:
-        now_ms = self._core.clock.now_ms()
-
-        def work(tables: Tables) -> int:
-            needed(tables, conversation)
-            before = tables.messages.count(conversation)
-            tables.messages.clear(conversation)
-            tables.accounts.set_setting(LAST_NOTICE + conversation, None)
-            tables.conversations.update(conversation, changed)
-            tell(tables, needed(tables, conversation), change, now_ms)
-            return before
-
-        return await self._core.write(work)
+        await self.clearing.clear(conversation, Change.FORGOTTEN, told)
 
     async def _change(self, conversation: str, change: Change, changed: Callable[[Conversation], Conversation]) -> None:
         now_ms = self._core.clock.now_ms()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from veery.client.clearing import Clearing
 from veery.client.core import Core
 from veery.client.expiring import Expiring
 from veery.client.mailbox import Mailbox
@@ -23,13 +24,20 @@ class Housekeeping:
     """Removes what is over, and begins by reading what an earlier build could not read."""
 
     def __init__(
-        self, core: Core, expiring: Expiring, rereading: Rereading, mailbox: Mailbox, storage: StorageService
+        self,
+        core: Core,
+        expiring: Expiring,
+        rereading: Rereading,
+        mailbox: Mailbox,
+        storage: StorageService,
+        clearing: Clearing,
     ) -> None:
         self._core = core
         self._expiring = expiring
         self._rereading = rereading
         self._mailbox = mailbox
         self._storage = storage
+        self._clearing = clearing
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -53,9 +61,13 @@ class Housekeeping:
         await self._expiring.shorten_pending()
 
     async def _sweep(self) -> None:
-        """Remove each message when its time is over, and files that nobody needs; every change may bring some."""
+        """Remove each message when its time is over or it is to be cleared, and files that nobody needs.
+
+        Every change may bring some.
+        """
         clock, hub = self._core.clock, self._core.hub
         while not hub.closed:
+            await self._clearing.finish()
             await self._expiring.sweep()
             await self._storage.sweep()
             version = hub.version

@@ -109,14 +109,31 @@ class Messages:
         )
         return tuple(message_of(row) for row in rows)
 
-    def count(self, conversation: str) -> int:
-        """How many messages a conversation has."""
+    def count(self, conversation: str, last_id: int = INTEGER_MAX, until_ms: int = INTEGER_MAX) -> int:
+        """How many messages a conversation has, with local ids up to `last_id` and T up to `until_ms`."""
         row = one(
             self._db,
-            "SELECT count(*) FROM messages WHERE conversation = (SELECT key FROM conversations WHERE id = ?)",
-            (conversation,),
+            "SELECT count(*) FROM messages WHERE conversation = (SELECT key FROM conversations WHERE id = ?)"
+            " AND timestamp_ms <= ? AND id <= ?",
+            (conversation, clamp(until_ms), last_id),
         )
         return int(row[0]) if row else 0
+
+    def oldest(
+        self, conversation: str, limit: int, last_id: int = INTEGER_MAX, until_ms: int = INTEGER_MAX
+    ) -> tuple[int, ...]:
+        """The local ids of the oldest messages of those that `count` counts, at most `limit`."""
+        rows = self._db.execute(
+            "SELECT id FROM messages WHERE conversation = (SELECT key FROM conversations WHERE id = ?)"
+            " AND timestamp_ms <= ? AND id <= ? ORDER BY timestamp_ms, id LIMIT ?",
+            (conversation, clamp(until_ms), last_id, limit),
+        )
+        return tuple(int(row[0]) for row in rows)
+
+    def last_id(self) -> int:
+        """The highest local id of a message, 0 without any. Those of later messages are higher."""
+        row = one(self._db, "SELECT max(id) FROM messages")
+        return int(row[0] or 0) if row else 0
 
     def newest(self, conversation: str) -> Message | None:
         """The newest message of a conversation."""
@@ -172,15 +189,6 @@ class Messages:
         files = self._attachments.files(wanted)
         self._db.executemany("DELETE FROM messages WHERE id = ?", [(id_,) for id_ in wanted])
         return files
-
-    def clear(self, conversation: str, until_ms: int = INTEGER_MAX) -> tuple[str, ...]:
-        """Remove the messages of a conversation with T up to `until_ms`; gives the names of files to remove."""
-        rows = self._db.execute(
-            "SELECT m.id FROM messages AS m JOIN conversations AS c ON c.key = m.conversation"
-            " WHERE c.id = ? AND timestamp_ms <= ?",
-            (conversation, clamp(until_ms)),
-        ).fetchall()
-        return self.delete(int(row[0]) for row in rows)
 
     def _first(self, sql: str, *parameters: int | str | bytes) -> Message | None:
         row = one(self._db, sql, parameters)

@@ -184,9 +184,9 @@ def test_a_placeholder_keeps_nothing_and_counts_as_read(alice: Tables) -> None:
 
 def test_clearing_removes_the_messages_up_to_a_time(alice: Tables) -> None:
     put(alice, NOW, NOW + 1, NOW + 2)
-    alice.messages.clear(ALICE.hex, NOW + 1)
+    alice.messages.delete(alice.messages.oldest(ALICE.hex, 10, until_ms=NOW + 1))
     assert [each.timestamp_ms for each in alice.messages.page(ALICE.hex, 9)] == [NOW + 2]
-    alice.messages.clear(ALICE.hex)
+    alice.messages.delete(alice.messages.oldest(ALICE.hex, 10))
     assert alice.messages.page(ALICE.hex, 9) == ()
     assert alice.conversations.get(ALICE.hex) is not None
 

@@ -89,7 +89,7 @@ async def test_a_quick_purge_leaves_nothing_of_a_whole_conversation(tmp_path: Pa
         await store.run(lambda tables: fill(tables, random.Random(2)))
         await store.purge()
         full = size(tmp_path)
-        await store.run(lambda tables: tables.messages.clear(ALICE.hex))
+        await store.run(lambda tables: tables.messages.delete(tables.messages.oldest(ALICE.hex, 100_000)))
         assert SECRET in decrypted(tmp_path, PASSPHRASE)  # in the log: what `purge` is for
         await store.purge()
         assert SECRET not in decrypted(tmp_path, PASSPHRASE)
@@ -160,7 +160,7 @@ async def test_a_store_that_is_closed_leaves_no_free_pages(tmp_path: Path) -> No
         await store.run(lambda tables: fill(tables, random.Random(6)))
         await store.purge()
         full = size(tmp_path)
-        await store.run(lambda tables: tables.messages.clear(ALICE.hex))
+        await store.run(lambda tables: tables.messages.delete(tables.messages.oldest(ALICE.hex, 100_000)))
     assert size(tmp_path) < full / 2
     assert SECRET not in decrypted(tmp_path, PASSPHRASE)
 

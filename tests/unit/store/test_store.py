@@ -454,7 +454,7 @@ async def test_usage_counts_rows_and_bytes(tmp_path: Path) -> None:
 
         await store.run(fill)
         full = await store.read(lambda tables: tables.usage.get())
-        await store.run(lambda tables: tables.messages.clear(ALICE.hex))
+        await store.run(lambda tables: tables.messages.delete(tables.messages.oldest(ALICE.hex, 1_000)))
         cleared = await store.read(lambda tables: tables.usage.get())
     assert (empty.messages, empty.content_bytes, empty.free_bytes) == (0, 0, 0)
     assert (full.conversations, full.messages, full.attachments, full.reactions, full.events) == (1, 1, 2, 1, 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from veery.client.arrivals import Batch
+from veery.client.clearing import begin as begin_clearing
 from veery.client.core import Times
 from veery.client.groups.room import GroupRoom
 from veery.client.groups.standing import end, open_conversation, tell
@@ -37,7 +38,7 @@ def mirror_info(room: GroupRoom, tables: Tables, times: Times) -> None:
         end(tables, row, DESTROYED, times)
         return
     row = replace(row, name=found.name or row.name)
-    row = _cleared(tables, row, found)
+    row = _cleared(tables, row, found, times)
     tables.groups.save(row)
     if found.picture is None:
         tables.pictures.remove(row.id)
@@ -47,10 +48,10 @@ def mirror_info(room: GroupRoom, tables: Tables, times: Times) -> None:
     tell(tables, row, "info", times)
 
 
-def _cleared(tables: Tables, row: GroupRow, found: GroupInfo) -> GroupRow:
+def _cleared(tables: Tables, row: GroupRow, found: GroupInfo, times: Times) -> GroupRow:
     """Delete what admins have cleared for everybody; once for each new, larger value."""
     if found.delete_before_s > row.cleared_s:
-        tables.messages.clear(row.id.hex, found.delete_before_s * SECOND_MS)
+        begin_clearing(tables, row.id.hex, times.local_ms, until_ms=found.delete_before_s * SECOND_MS)
         row = replace(row, cleared_s=found.delete_before_s)
     if found.delete_attachments_before_s > row.media_cleared_s:
         _clear_media(tables, row, found.delete_attachments_before_s * SECOND_MS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from veery.client.clearing import begin as begin_clearing
 from veery.client.core import Times
 from veery.client.groups.faults import GroupClosed, no_group
 from veery.client.views import Json
@@ -92,7 +93,7 @@ def end(tables: Tables, row: GroupRow, how: int, times: Times) -> None:
     tables.groups.save(ended)
     tables.pictures.remove(row.id)
     if tables.conversations.get(row.id.hex) is not None:
-        tables.messages.clear(row.id.hex)
+        begin_clearing(tables, row.id.hex, times.local_ms)
         tables.conversations.update(row.id.hex, lambda held: replace(held, picture_url=None, picture_key=None))
     tell(tables, ended, "destroyed" if how == DESTROYED else "kicked", times)
 
