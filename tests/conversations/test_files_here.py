@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conversations.engines import Device, make_device, store_of
+from tests.conversations.backups import backed_up, restored
+from tests.conversations.engines import FILE_SERVER_KEY, Device, make_device, store_of
 from tests.conversations.memory_swarm import MemorySwarm
 from tests.conversations.test_attachments import NOTE, World
 from veery.client.attachments import Attached, prepare
 from veery.client.config.profile import with_profile
+from veery.client.downloads import fetched_by_itself
 from veery.client.views import conversation_view
 from veery.errors import NotFound
 from veery.fileserver.server import FileServerService
@@ -25,7 +27,10 @@ from veery.protocol.constants import DAY_MS
 from veery.protocol.content import DataExtraction, decode
 from veery.protocol.onion import ServerDestination, ServerReply, ServerRequest
 from veery.runtime.clock import ManualClock
+from veery.secret import Secret
+from veery.store.conversations import CONTACT, Conversation
 from veery.store.database import FILES_NAME
+from veery.store.message_values import NewAttachment
 
 
 @pytest.fixture
@@ -128,6 +133,37 @@ async def test_names_like_paths_stay_where_they_are_saved(world: World, tmp_path
     assert len(list(place.iterdir())) == len(names)
 
 
+async def test_a_backup_brings_thumbnails_along(world: World, tmp_path: Path) -> None:
+    await world.send(picture(tmp_path))
+    await world.deliver()
+    (image,) = await world.received()
+    await world.bob.client.attachments.content(image["id"])
+    before = await world.bob.client.attachments.thumbnail(image["id"])
+    again = await restored(world.bob, await backed_up(world.bob, tmp_path), tmp_path)
+    assert await again.client.attachments.thumbnail(image["id"]) == before
+    assert local_files(again) == 2
+    await again.client.close()
+
+
+@pytest.mark.parametrize("writes", range(1, 7))
+async def test_a_kill_during_a_download_leaves_one_file_and_one_thumbnail(
+    world: World, tmp_path: Path, writes: int
+) -> None:
+    sent = picture(tmp_path)
+    await world.send(sent)
+    await world.deliver()
+    (image,) = await world.received()
+    await world.bob.client.attachments.want(image["id"])
+    await world.bob.kill_during(lambda client: client.attachments.downloads.run_due(), writes)
+    world.connect(world.bob)
+    await world.bob.client.attachments.downloads.run_due()
+    (image,) = await world.received()
+    assert (image["state"], image["thumbnail"]) == ("stored", True)
+    await world.bob.restart()
+    assert local_files(world.bob) == 2
+    assert (await world.bob.client.attachments.content(image["id"]))[1] == sent.data
+
+
 # -- fetched without being asked for -------------------------------------------------------------------------------
 
 
@@ -164,6 +200,28 @@ async def test_the_setting_stops_all_of_it_and_requests_never_fetch(world: World
     await world.send(NOTE)
     await world.deliver()
     assert {each["state"] for each in await world.received()} == {"remote"}
+
+
+async def test_groups_and_own_devices_need_no_trust(world: World) -> None:
+    url = f"http://127.0.0.1:2/file/{'a' * 44}#p={FILE_SERVER_KEY}"
+    pointer = NewAttachment(url, size=5, key=Secret(bytes(64)), digest=bytes(32))
+
+    async def fetched(kind: str, pointer: NewAttachment = pointer, *, own: bool = False) -> bool:
+        held = Conversation(world.alice.id, kind, 0, approved=True, approved_me=True)
+        return await world.bob.read(lambda tables: fetched_by_itself(tables, held, pointer, own=own))
+
+    assert await fetched("group")
+    assert await fetched(CONTACT, own=True)
+    assert not await fetched(CONTACT)
+    for other in (
+        replace(pointer, size=10_000_001),
+        replace(pointer, key=None),
+        replace(pointer, url="http://127.0.0.1:2/file/"),
+        replace(pointer, url=url.replace(FILE_SERVER_KEY, "00" * 32)),
+        replace(pointer, url=url.replace("127.0.0.1:2", "127.0.0.1:3")),
+        replace(pointer, url=url.replace("127.0.0.1:2", "elsewhere.example").partition("#")[0]),
+    ):
+        assert not await fetched("group", other)
 
 
 async def test_other_file_servers_are_asked_only_by_hand(world: World) -> None:
