@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.harness import Home
 from tests.cli.test_cli_talk import Lab, Person
+from veery.secret import shorten
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
 
@@ -56,6 +57,28 @@ def test_two_devices_by_commands(lab: Lab) -> None:
     (held,) = [each for each in alice.good("conversations", "--json").records if each["id"] == bob.id]
     assert held["blocked"]
     assert alice.good("account", "show", "--json").record["name"] == "Alice II"
+
+    rows = {each["document"]: each for each in alice.good("sync", "status", "--json").records}
+    brought = [(each["subject"], each["field"], each["by"]) for each in rows["contacts"]["brought"]]
+    assert (bob.id, "blocked", "another device") in brought
+    assert rows["contacts"]["waiting"] == []
+    told = alice.good("sync", "status")
+    assert f"contacts: from another device, just now: blocked of {shorten(bob.id)}" in told.out + told.err
+    assert bob.id not in told.out + told.err
+
+
+def test_the_documents_of_groups_are_shown(lab: Lab) -> None:
+    dora = Person(lab, "dora", "Dora")
+    group = dora.good("group", "create", "Walkers", "--json").record["id"]
+    dora.good("sync", "now")
+    rows = [each for each in dora.good("sync", "status", "--json").records if each.get("group")]
+    assert {(each["group"], each["group_name"], each["document"], each["state"]) for each in rows} == {
+        (group, "Walkers", "group_info", "clean"),
+        (group, "Walkers", "group_members", "clean"),
+    }
+    shown = dora.good("sync", "status").out
+    assert "Walkers: name and settings" in shown
+    assert "Walkers: members" in shown
 
 
 def test_status_for_people(lab: Lab) -> None:

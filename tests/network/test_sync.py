@@ -10,11 +10,13 @@ from typing import TypeVar
 
 import pytest
 
+from tests.conversations.many_contacts import befriend, ids
 from veery.client import profile as profiles
 from veery.client.client import Client
 from veery.lab.network import LabNetwork
 from veery.protocol import message_v1
 from veery.protocol.account import Account
+from veery.protocol.config import CONTACTS
 from veery.protocol.constants import TTL_MIN_MS
 from veery.protocol.content import Content, DataMessage, encode
 from veery.protocol.storage_rpc import Namespace, Store
@@ -116,3 +118,51 @@ async def test_two_devices_agree(tmp_path: Path) -> None:
 
 def pending(tables: Tables, account: Account) -> bool:
     return tables.configs.any_marked() or any(row.pending for row in tables.configs.all(account.account_id))
+
+
+async def test_a_document_in_parts_goes_from_one_device_to_another(tmp_path: Path) -> None:
+    alice = Account.create(random_bytes)
+    people = ids(1_500)
+    async with LabNetwork(tmp_path / "lab", 7) as lab, AsyncExitStack() as stack:
+        network = lab.network_file.read_text()
+        first = await Client.open(
+            await profiles.create(tmp_path / "first", alice, "Alice", network, KeyFile(tmp_path / "first.key"))
+        )
+        stack.push_async_callback(first.close)
+        await befriend(first, people)
+        await first.receiving.fetch()
+        assert "Contacts" in (await first.sync.push()).stored
+        before = await copies(first)
+        assert len(before) >= 3
+
+        key = KeyFile(tmp_path / "second.key")
+        made = await profiles.restore(tmp_path / "second", alice.words(), "typed", network, key)
+        second = await Client.open(made)
+        stack.push_async_callback(second.close)
+        await second.receiving.fetch()
+        names = await second.read(lambda tables: {each.id: each.name for each in tables.conversations.all()})
+        assert names == await first.read(lambda tables: {each.id: each.name for each in tables.conversations.all()})
+        assert len(names) == len(people)
+
+        # A change makes other parts; the old ones leave the swarm when the new ones are there.
+        await second.conversations.set_nickname(people[7], "seventh")
+        assert "Contacts" in (await second.sync.push()).stored
+        await first.receiving.fetch()
+        assert (await first.conversations.get(people[7])).nickname == "seventh"
+        after = await copies(first)
+        assert not after & before
+
+        made = await profiles.restore(tmp_path / "third", alice.words(), "typed", network, key)
+        third = await Client.open(made)
+        stack.push_async_callback(third.close)
+        await third.receiving.fetch()
+        assert await copies(third) == after
+        assert (await third.conversations.get(people[7])).nickname == "seventh"
+        standing = {each["document"]: each for each in (await third.sync.status())["documents"]}
+        assert (standing["contacts"]["obsolete"], standing["contacts"]["incomplete"]) == (0, 0)
+
+
+async def copies(client: Client) -> frozenset[str]:
+    """Storage hashes of the current Contacts."""
+    held = client.documents.documents
+    return await client.read(lambda tables: held.document(tables, CONTACTS).current_hashes)
