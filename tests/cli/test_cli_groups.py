@@ -176,10 +176,10 @@ def test_invitations_that_cannot_be_taken_up_say_why(lab: Lab) -> None:
 def test_a_group_shows_who_is_what_in_it(lab: Lab) -> None:
     alice, bob = Person(lab, "a-shown", "Alice"), Person(lab, "b-shown", "Bob")
     made = alice.good("group", "create", "Painters", bob.id).out
-    assert "you    admin, since 20" in made
+    assert "you   admin, since 20" in made
     bob.good("receive")
     shown = bob.good("group", "accept", "Painters").out
-    assert "you    member, since 20" in shown
+    assert "you   member, since 20" in shown
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.endswith((alice.id, bob.id))}
     assert rows["Alice"] == ["admin", "joined", alice.id]
     assert rows["Bob"][:2] == ["(you)", "member"]

@@ -216,8 +216,10 @@ def _shown(console: Console, group: Json) -> int:
 
 
 def _facts(group: Json) -> list[tuple[str, str]]:
-    pairs = [("name", one_line(str(group["name"]))), ("id", str(group["id"])), ("state", _state(group))]
-    if group["state"] == "joined":
+    pairs = [("name", one_line(str(group["name"]))), ("id", str(group["id"]))]
+    if group["state"] != "joined":
+        pairs.append(("state", _state(group)))
+    else:
         role = "admin" if group["admin"] else "member"
         since = f", since {clock_time(int(group['joined_at']))}" if group["joined_at"] else ""
         pairs.append(("you", role + since))

@@ -97,7 +97,7 @@ class Changing:
         how = Removal.MEMBER_AND_MESSAGES if messages else Removal.MEMBER
 
         def work(tables: Tables) -> None:
-            room.need_admin(tables)
+            room.check_changeable(tables)
             listed = [listed_member(room, tables, each) for each in people]
             for each in listed:
                 check_removable(each, core.own)
@@ -161,7 +161,7 @@ class Changing:
         core, room, times = self._core, self._room_of(id_of(group)), self._core.times()
 
         def work(tables: Tables) -> None:
-            room.need_admin(tables)
+            room.check_changeable(tables)
             if not room.change_info(tables, edit, times):
                 return
             also(tables)

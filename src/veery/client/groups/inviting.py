@@ -73,7 +73,7 @@ class Inviting:
         core = self._core
 
         def work(tables: Tables) -> None:
-            admin, listed, given = room.need_admin(tables), room.members(tables), list[AccountId]()
+            admin, listed, given = room.check_changeable(tables), room.members(tables), list[AccountId]()
             waiting = [_unanswered(listed, each) for each in people]
             given += [each.id for each in waiting if each.with_history and not each.admin]
             supplements = (key_messages.supplement(admin, room.keys(tables).keys, tuple(given)),) if given else ()

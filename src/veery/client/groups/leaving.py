@@ -46,6 +46,7 @@ def _farewell(core: Core, room: GroupRoom, tables: Tables, times: Times) -> tupl
     """Who signs, and the sealed messages; none without a key, which nobody could open."""
     row = room.row(tables)
     check_open(row)
+    room.check_not_ending(tables)
     signer = signer_of(row, core.account)
     if signer is None:
         raise GroupRefused("this device has no rights in the group", kind="client.group.no_rights")

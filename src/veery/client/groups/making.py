@@ -83,7 +83,7 @@ class Making:
         times = core.times()
 
         def work(tables: Tables) -> None:
-            admin, listed = room.need_admin(tables), room.members(tables)
+            admin, listed = room.check_changeable(tables), room.members(tables)
             check_room(listed.keys() | set(wanted))
             check_new(listed, wanted)
             room.write_members(tables, [_newcomer(each, history=history) for each in wanted], times)
@@ -115,7 +115,7 @@ class Making:
         times = core.times()
 
         def work(tables: Tables) -> None:
-            room.need_admin(tables)
+            room.check_changeable(tables)
             listed = [listed_member(room, tables, each) for each in people]
             for held in listed:
                 if held.removal:

@@ -44,7 +44,7 @@ class GroupPictures:
         NetworkError: when it cannot be uploaded nothing has changed, afterwards the change is kept and goes out later.
         """
         room = self._room_of(id_of(group))
-        await self._core.read(room.need_admin)
+        await self._core.read(room.check_changeable)
         picture = await self._files.prepared(path)
         await self._changing.show_picture(room, await self._files.upload(picture.data), told=True)
         return picture

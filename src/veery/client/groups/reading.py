@@ -15,10 +15,11 @@ from veery.client.groups.standing import admin_of, end, erase, keys_of
 from veery.client.mailbox import Handler, Mailbox
 from veery.errors import ProtocolError
 from veery.protocol.account import Account
-from veery.protocol.groups import GroupRefused, key_list, kicked_notice
+from veery.protocol.config.message import Message
+from veery.protocol.groups import GroupRefused, info, key_list, kicked_notice
 from veery.protocol.groups.kicked_notice import KickedNotice
 from veery.protocol.storage_rpc import Namespace, Signer
-from veery.store.groups import KICKED
+from veery.store.groups import DESTROYED, KICKED
 from veery.store.inbox import FetchedItem, Undecoded
 from veery.store.tables import Tables
 
@@ -32,6 +33,7 @@ def mailbox_of(room: GroupRoom, signer: Signer) -> Mailbox:
     """What is fetched from the group's swarm, in the order of handling."""
     handlers: dict[int, Handler[Any]] = {int(Namespace.GROUP_KEYS): _keys(room)}
     handlers |= room.documents.handlers()
+    handlers[int(Namespace.GROUP_INFO)] = _ending(room, handlers[int(Namespace.GROUP_INFO)])
     handlers[int(Namespace.GROUP_REVOKED)] = _notices(room)
     handlers[int(Namespace.GROUP_MESSAGES)] = Handler(
         lambda tables, account: prepare_messages(room, tables, account),
@@ -75,6 +77,28 @@ def _keys(room: GroupRoom) -> Handler[None]:
         return None
 
     return Handler(prepare, apply)
+
+
+# -- the end of the group (08.7.5) -----------------------------------------------------------------------------
+
+
+def _ending(room: GroupRoom, handler: Handler[Any]) -> Handler[Any]:
+    """The handler of Info, to which the end of the group is final even where another admin changes Info at once.
+
+    The document that counts is then one without the end, and nobody is left to merge the two: whoever has ended the
+    group has forgotten it, and other admins forget it as soon as they see the end.
+    """
+
+    def apply(batch: Batch, openings: Mapping[str, Any], item: FetchedItem) -> Undecoded | None:
+        outcome = handler.apply(batch, openings, item)
+        opened = openings[item.hash]
+        if isinstance(opened, Message) and info.read(opened.data).destroyed:
+            row = batch.tables.groups.get(room.id)
+            if row is not None and not row.removed:
+                end(batch.tables, row, DESTROYED, batch.times)
+        return outcome
+
+    return Handler(handler.prepare, apply)
 
 
 # -- kicked notices (08.7.1) -----------------------------------------------------------------------------------

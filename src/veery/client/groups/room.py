@@ -15,7 +15,7 @@ from veery.client.arrivals import Batch
 from veery.client.config.documents import Documents, Keyring
 from veery.client.core import Times
 from veery.client.groups import pending
-from veery.client.groups.faults import NotAdmin, no_group
+from veery.client.groups.faults import GroupClosed, NotAdmin, no_group
 from veery.client.groups.pending import Pending
 from veery.client.groups.standing import admin_of, check_open, keys_of, signer_of
 from veery.protocol import crypto
@@ -84,6 +84,17 @@ class GroupRoom:
         if found is None:
             raise NotAdmin("only admins of the group may do that")
         return found
+
+    def check_changeable(self, tables: Tables) -> GroupAdminKeys:
+        """The keys of an admin, for what a person changes. Raises as `need_admin`, also for a group that ends."""
+        found = self.need_admin(tables)
+        self.check_not_ending(tables)
+        return found
+
+    def check_not_ending(self, tables: Tables) -> None:
+        """Pass a group whose end was not decided. Raises GroupClosed: the end is still to be told to the swarm."""
+        if self.info(tables).destroyed:
+            raise GroupClosed("the group was deleted", kind="client.group.destroyed")
 
     def signer(self, tables: Tables) -> Signer | None:
         """Who signs requests to the group's swarm, or None without rights."""
