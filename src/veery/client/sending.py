@@ -7,12 +7,12 @@ became of it reads the `state` events or calls `wait_stored`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from veery.client import fates
 from veery.client.attachments import Attached, AttachmentsService
 from veery.client.attachments.uploading import retry_uploads
-from veery.client.contents import quote_of
+from veery.client.contents import outgoing, quote_of
 from veery.client.core import Core, Times
 from veery.client.faults import (
     AlreadyStored,
@@ -33,7 +33,8 @@ from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
 from veery.protocol.account import AccountId
 from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS, PREFIX_GROUP
-from veery.protocol.content import DataMessage, Quote
+from veery.protocol.content import DataMessage, Quote, decode
+from veery.store.backup.settling import RESTORED
 from veery.store.conversations import CONTACT, Conversation
 from veery.store.message_values import Deleted, DeliveryState, Message
 from veery.store.outbox import CopyState
@@ -212,12 +213,27 @@ def _retry(tables: Tables, message: int, now_ms: int) -> None:
     copies = tables.outbox.of(message)
     if not copies and held.delivery.state in (DeliveryState.RECEIVED, DeliveryState.STORED, DeliveryState.READ):
         raise AlreadyStored("the message is not on its way any more", remedy="`veery outbox` shows what waits")
+    if not copies and held.delivery.reason == RESTORED:
+        _write_again(tables, held, now_ms)
+        return
     failed = [copy for copy in copies if copy.state is CopyState.FAILED]
     if any(now_ms >= copy.created_ms + copy.ttl_ms or too_weak(tables, copy) for copy in failed):
         fates.requeue(tables, message, copies, now_ms)
         return
     for copy in copies:
         try_now(tables, copy, now_ms)
+
+
+def _write_again(tables: Tables, message: Message, now_ms: int) -> None:
+    """Make the copies of a message again: it comes from a backup of an earlier version, which held none."""
+    kind, conversation = decode(message.content).kind, tables.conversations.get(message.conversation)
+    if not isinstance(kind, DataMessage) or conversation is None:
+        raise no_message(message.id)
+    account, recipient = tables.accounts.get(), AccountId.from_hex(message.conversation)
+    data = replace(kind, profile=None, profile_key=None, sync_target=None)
+    sent = outgoing(conversation, account, data, message.timestamp_ms, message.expiration)
+    tables.deliveries.add_copies(message.id, sent.copies(account.account_id, recipient), now_ms)
+    fates.tell_state(tables, message.id, now_ms)
 
 
 def _drop(tables: Tables, message: int, now_ms: int) -> None:

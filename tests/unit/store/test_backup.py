@@ -241,7 +241,7 @@ def test_what_follows_the_end_is_refused(tmp_path: Path, backup_bytes: bytes) ->
 
 def test_foreign_rows_are_refused(tmp_path: Path) -> None:
     strange = (
-        Rows("outbox", ["id"], [[1]]),
+        Rows("device_group", ["only"], [[1]]),
         Rows("settings; DROP TABLE account", ["name"], [["x"]]),
         Rows("settings", ["name; --", "value"], [["x", "y"]]),
         Rows("settings", ["name", "value"], [["x"]]),

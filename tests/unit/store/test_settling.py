@@ -13,6 +13,16 @@ from sqlcipher3 import dbapi2
 from tests.unit.store.samples import ALICE, BOB, ME, NOW, memory, sent, with_conversation
 from veery.protocol.account import Account, AccountId
 from veery.protocol.config import GROUP_INFO, USER_PROFILE, AccountSealer, ConfigObject
+from veery.protocol.content import (
+    Content,
+    DataMessage,
+    ReceiptMessage,
+    ReceiptType,
+    TypingAction,
+    TypingMessage,
+    UnsendRequest,
+    encode,
+)
 from veery.protocol.groups import GroupAdminKeys, KeyList, key_list
 from veery.protocol.groups.key_messages import GroupKey
 from veery.protocol.storage_rpc import Namespace
@@ -24,10 +34,17 @@ from veery.store.config_dumps import ConfigRow, Mark
 from veery.store.groups import GroupRow
 from veery.store.inbox import FetchedBatch, FetchedItem, Undecoded
 from veery.store.message_values import AttachmentState, Delivery, DeliveryState, NewAttachment
+from veery.store.outbox import CopyRole, CopyState, NewCopy
 from veery.store.tables import Tables
 
 ADMIN = GroupAdminKeys.from_seed(bytes(32))
 GROUP = ADMIN.group_id
+WAITING = (
+    Content(UnsendRequest(author=ALICE.hex, timestamp=NOW), timestamp=NOW),
+    Content(DataMessage(body="hello"), timestamp=NOW),
+    Content(ReceiptMessage(ReceiptType.READ, (NOW,)), timestamp=NOW),
+    Content(TypingMessage(timestamp=NOW, action=TypingAction.STARTED), timestamp=NOW),
+)
 LOST = AccountId(b"\x03" + bytes(32))
 
 
@@ -66,6 +83,20 @@ def test_it_is_another_device_which_sends_nothing_by_itself(connection: dbapi2.C
     ]
     assert not tables.attachments.in_state(AttachmentState.UPLOADING, 10)
     assert len(tables.attachments.in_state(AttachmentState.FAILED, 10)) == 1  # `veery outbox retry` uploads it
+
+
+def test_what_waited_has_failed_with_the_bytes_that_it_had(connection: dbapi2.Connection) -> None:
+    tables = with_conversation(Tables(connection, Path()), ALICE)
+    copies = [NewCopy(CopyRole.CONTROL, ALICE, 0, NOW + number, 9, encode(each)) for number, each in enumerate(WAITING)]
+    sealed, *_ = tables.deliveries.queue_control(copies, NOW)
+    tables.deliveries.seal(sealed, b"sealed", "hash", "v1", NOW)
+    tables = settled(connection)
+    held = tables.outbox.listed(10)
+    assert [(each.state, each.last_error, each.sealed) for each in held] == [
+        (CopyState.FAILED, RESTORED, b"sealed"),
+        (CopyState.FAILED, RESTORED, None),
+    ]
+    assert tables.outbox.next_due() is None
 
 
 def test_only_messages_stay_seen_and_unread(connection: dbapi2.Connection) -> None:

@@ -23,6 +23,8 @@ INCLUDED: Final = (
     "message_marks",
     "reactions",
     "attachments",
+    "outbox",
+    "copy_levels",
     "seen",
     "group_seen",
     "undecoded",
@@ -37,7 +39,6 @@ INCLUDED: Final = (
 )
 LEFT_OUT: Final[Mapping[str, str]] = {
     "config_changes": "what one device has changed and merged; the documents themselves are held",
-    "outbox": "a restored store sends nothing that an old one may have sent already",
     "config_marks": "what a restored store may have to write follows from its own rows",
     "config_obsolete": "what it deletes from the swarm follows from what it finds there",
     "cursors": "a restored store reads everything from the start; what comes twice is known by its hash",
@@ -53,9 +54,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "own_echoes": "see own_record",
     "own_publishing": "see own_record",
     "echo_denials": "see own_record",
-    "held_copies": "see outbox",
-    "copy_levels": "see outbox",
-    "unconfirmed": "see outbox: it may have been answered, or deleted for everyone, since",
+    "held_copies": "nothing waits in a restored store: what was in the outbox has failed",
+    "unconfirmed": "sent already; it may have been answered, or deleted for everyone, since",
     "moving": "an offer of one device, with the key of another backup",
     "moving_pieces": "see moving",
 }

@@ -3,7 +3,8 @@
 The lost store may still be in use, and may have gone on since the backup was made. So what a restored store says of
 itself must never count as news:
 
-- It sends nothing by itself. What waited has failed, and its user says whether it goes out again.
+- It sends nothing by itself. What waited has failed, and its user says whether it goes out again: with the bytes that
+  it had, so that nobody gets it twice.
 - It has no device: another one links it (06.7).
 - What was applied into rows that a backup leaves out, or that may be newer in a swarm, is fetched and applied anew:
   only messages stay seen, so that what was deleted or has disappeared does not come back.
@@ -18,7 +19,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from veery.errors import ProtocolError
 from veery.protocol.config import ConfigMalformed, dumps
+from veery.protocol.content import ReceiptMessage, TypingMessage, decode
 from veery.protocol.crypto import RandomBytes
 from veery.protocol.groups import GroupMalformed, key_list
 from veery.runtime.sqlite import Connection
@@ -30,8 +33,14 @@ RESTORED: Final = "client.send.restored"  # reason of messages that the lost sto
 _MESSAGES: Final = ", ".join(str(each) for each in sorted(MESSAGES))
 _ROWS: Final = (
     ("UPDATE messages SET state = 'failed', reason = ? WHERE state IN ('queued', 'sealed')", (RESTORED,)),
-    ("UPDATE messages SET sync = 'failed' WHERE sync = 'waiting'", ()),
+    (
+        "UPDATE messages SET sync = 'failed' WHERE sync = 'waiting' AND id NOT IN"
+        " (SELECT message FROM outbox WHERE message IS NOT NULL AND after IS NOT NULL)",
+        (),
+    ),
     ("UPDATE attachments SET state = 'failed' WHERE state = 'uploading'", ()),
+    # what waits for another copy goes out after that one, if ever
+    ("UPDATE outbox SET state = 'failed', last_error = ? WHERE state <> 'failed' AND after IS NULL", (RESTORED,)),
     # state of devices, groups and documents: it is fetched and applied anew
     (f"DELETE FROM seen WHERE namespace NOT IN ({_MESSAGES})", ()),  # noqa: S608 - numbers of ours
     (f"DELETE FROM undecoded WHERE namespace NOT IN ({_MESSAGES})", ()),  # noqa: S608 - numbers of ours
@@ -55,6 +64,7 @@ def settle(connection: Connection, random: RandomBytes) -> None:
         raise BackupWrong("the backup holds no account")
     _settle_documents(connection, bytes(accounts[0][0]))
     _settle_keys(connection)
+    _settle_outbox(connection)
     for statement, values in _ROWS:
         connection.execute(statement, values)
 
@@ -90,3 +100,14 @@ def _settle_keys(connection: Connection) -> None:
         except GroupMalformed:
             after = None
         connection.execute("UPDATE groups SET keys = ? WHERE id = ?", (after, group))
+
+
+def _settle_outbox(connection: Connection) -> None:
+    """What is of no use later is dropped: receipts and typing indicators."""
+    for id_, content in connection.execute("SELECT id, content FROM outbox WHERE message IS NULL").fetchall():
+        try:
+            kept = not isinstance(decode(bytes(content)).kind, ReceiptMessage | TypingMessage)
+        except ProtocolError:
+            kept = False
+        if not kept:
+            connection.execute("DELETE FROM outbox WHERE id = ?", (id_,))
