@@ -90,7 +90,9 @@ class Client:
         self.pictures = Pictures(core, self.attachments.files, self.attachments.servers)
         self.sending = Sending(core, self.typing.message_sent, Previews(core, proxy), self.attachments, self._keys)
         self.documents = AccountDocuments(core)
-        self.sync = Sync(core, self.documents, lambda group: self.groups.documents(group))
+        self.sync = Sync(
+            core, self.documents, lambda group: self.groups.documents(group), lambda: self.receiving.fetch()
+        )
         mailbox = own_mailbox(core.account, self.documents.documents.handlers(), core.opening_keys)
         self._device = DeviceKeeper(core)
         self.receiving = Receiving(core, Fetching(core, expiring, mailbox), self._road_opened, self._settled)

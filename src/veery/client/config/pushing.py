@@ -9,7 +9,7 @@ point repeats the same bytes, which are the same message for the swarm.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -86,9 +86,10 @@ class Pushing:
             waiting = tuple(push.kind.name for push in prepared.pushes if push.kind.name not in stored)
             return Pushed(tuple(stored), waiting, prepared.refused)
 
-    async def renew(self) -> tuple[str, ...]:
+    async def renew(self, look: Callable[[], Awaitable[object]] | None = None) -> tuple[str, ...]:
         """Let what is current live on in the swarm for 30 days from now, and learn what it has forgotten.
 
+        look: reads the swarm before anything counts as forgotten, for another device may have replaced it meanwhile.
         Gives the names of forgotten documents, which are pending again. Raises NetworkError.
         """
         core, documents = self._core, self._documents
@@ -98,6 +99,8 @@ class Pushing:
             if not wanted:
                 return ()
             found, gone = await self._extend(wanted)
+            if gone and look is not None:
+                await look()
             times = core.times()
             return await core.write(lambda tables: documents.renewed(tables, found, gone, times))
 

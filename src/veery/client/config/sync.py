@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from veery.client.config.account import AccountDocuments
@@ -44,13 +44,23 @@ _NEVER: Final = 1 << 62  # a moment of local time that does not come
 
 
 class Sync:
-    """Synchronises the own account. group_documents: those of a group, by its id, to show how they stand."""
+    """Synchronises the own account.
 
-    def __init__(self, core: Core, account: AccountDocuments, group_documents: Callable[[str], Documents]) -> None:
+    group_documents: those of a group, by its id, to show how they stand. fetch: reads the own swarm.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        account: AccountDocuments,
+        group_documents: Callable[[str], Documents],
+        fetch: Callable[[], Awaitable[object]],
+    ) -> None:
         self._core = core
         self._account = account
         self._documents = account.documents
         self._group_documents = group_documents
+        self._fetch = fetch
         signer = owner_signer(core.own.raw, core.account.ed25519_secret)
         self._kinds = {namespace_of(kind): kind for kind in account.documents.kinds}
         self._pushing = Pushing(core, account.documents, lambda: signer)
@@ -111,7 +121,7 @@ class Sync:
 
     async def renew(self) -> tuple[str, ...]:
         """Let what the swarm holds live on; gives the names of what it had forgotten. Raises NetworkError."""
-        lost = tuple(NAMES[each] for each in await self._pushing.renew())
+        lost = tuple(NAMES[each] for each in await self._pushing.renew(self._fetch))
         times = self._core.times()
 
         def work(tables: Tables) -> None:
