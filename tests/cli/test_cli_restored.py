@@ -61,17 +61,19 @@ def groups(person: Person) -> dict[str, str]:
     return {each["id"]: each["state"] for each in person.good("group", "list", "--json").records}
 
 
-@pytest.mark.parametrize("way", [by_backup, by_transfer])
-def test_the_groups_stay_and_the_new_device_is_linked(lab: Lab, tmp_path: Path, way: object) -> None:
-    assert callable(way)
-    alice, bob = Person(lab, f"a-{way.__name__}", "Alice"), Person(lab, f"b-{way.__name__}", "Bob")
+WAYS = {"backup": by_backup, "transfer": by_transfer}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_groups_stay_and_the_new_device_is_linked(lab: Lab, tmp_path: Path, way: str) -> None:
+    alice, bob = Person(lab, f"a-{way}", "Alice"), Person(lab, f"b-{way}", "Bob")
     alice.good("send", bob.id, "hello")
     group = alice.good("group", "create", "Walkers", bob.id, "--json").record["id"]
     alone = alice.good("group", "create", "Mine alone", "--json").record["id"]
     bob.good("receive")
     bob.good("group", "accept", "Walkers")
     alice.good("sync", "now")
-    again: Person = way(lab, alice, tmp_path)
+    again = WAYS[way](lab, alice, tmp_path)
     for person in (again, alice, again, alice):
         person.good("receive")
         person.good("sync", "now")

@@ -101,10 +101,13 @@ def test_what_waited_has_failed_with_the_bytes_that_it_had(connection: dbapi2.Co
 
 def test_only_messages_stay_seen_and_unread(connection: dbapi2.Connection) -> None:
     tables = Tables(connection, Path())
-    for number, namespace in enumerate((0, 2, 3, 4, 5, 11, 12, 13, 14, -11, 21)):
+
+    def fetched(namespace: int, kept: Undecoded | None) -> None:
         item = FetchedItem(f"h{namespace}", b"x", NOW, NOW + 10_000)
-        kept = Undecoded("later") if number % 2 else None
-        tables.inbox.record_fetched(FetchedBatch(b"n", ME, namespace, (item,), "c"), lambda _, kept=kept: kept, NOW)
+        tables.inbox.record_fetched(FetchedBatch(b"n", ME, namespace, (item,), "c"), lambda _: kept, NOW)
+
+    for number, namespace in enumerate((0, 2, 3, 4, 5, 11, 12, 13, 14, -11, 21)):
+        fetched(namespace, Undecoded("later") if number % 2 else None)
     tables.inbox.mark_seen("of an earlier version", NOW + 10_000)
     tables = settled(connection)
     for namespace in (0, 11):
