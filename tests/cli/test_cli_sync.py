@@ -53,9 +53,15 @@ def test_two_devices_by_commands(lab: Lab) -> None:
 
     other.good("contact", "block", bob.id)
     other.good("profile", "set-name", "Alice II")
+    assert other.good("conversation", "unread", bob.id, "--json").record["marked_unread"]
     alice.good("sync", "now")
     (held,) = [each for each in alice.good("conversations", "--json").records if each["id"] == bob.id]
     assert held["blocked"]
+    assert held["marked_unread"]
+    assert "marked" in alice.good("conversations").out
+    alice.good("messages", bob.id, "--mark-read")
+    (held,) = [each for each in alice.good("conversations", "--json").records if each["id"] == bob.id]
+    assert not held["marked_unread"]
     assert alice.good("account", "show", "--json").record["name"] == "Alice II"
 
     rows = {each["document"]: each for each in alice.good("sync", "status", "--json").records}
