@@ -23,7 +23,7 @@ class Searching:
         """At most `limit` messages as `client.views.message_view` shows them, the last that came first.
 
         The next page: the same search with `before` set to the id of the last one. Raises SearchWrong when there is
-        nothing to look for.
+        nothing to look for, and KindUnknown.
         """
         now_ms = self._core.clock.now_ms()
         return await self._core.read(lambda tables: found_page(tables, search, limit, now_ms))

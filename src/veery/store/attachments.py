@@ -7,6 +7,7 @@ from typing import Final
 
 from veery.secret import Secret
 from veery.store.message_values import Attachment, AttachmentState, NewAttachment
+from veery.store.search_words import index_words
 from veery.store.sql import Connection, Row, clamp, one
 
 _SELECT: Final = (
@@ -128,8 +129,11 @@ class Attachments:
         )
 
     def delete_of(self, message: int) -> tuple[str, ...]:
-        """Forget the attachments of a message; gives the names of files to remove."""
+        """Forget the attachments of a message, also for searches; gives the names of files to remove."""
         files = self.files((message,))
+        row = one(self._db, "SELECT body FROM messages WHERE id = ?", (message,))
+        words = None if row is None else index_words(str(row[0]))
+        self._db.execute("UPDATE messages SET words = ? WHERE id = ?", (words, message))
         self._db.execute("DELETE FROM attachments WHERE message = ?", (message,))
         return files
 

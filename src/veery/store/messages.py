@@ -23,7 +23,7 @@ from veery.store.message_values import (
     Position,
     SyncState,
 )
-from veery.store.search_words import index_words
+from veery.store.search_words import message_words
 from veery.store.sql import INTEGER_MAX, Connection, Row, account, clamp, one
 
 SELECT: Final = (
@@ -64,7 +64,7 @@ class Messages:
             " expiration_type, expiration_timer_s, expiration_start_ms, expires_ms, words)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (author, timestamp_ms) DO NOTHING",
-            (key, *_columns(new), int(read), *_expiration_columns(new.expiration), index_words(new.body)),
+            (key, *_columns(new), int(read), *_expiration_columns(new.expiration), _words(new)),
         )
         if cursor.rowcount != 1:
             return None
@@ -220,6 +220,10 @@ def message_of(row: Row) -> Message:
         expiration=Expiration(type_, timer, start, expires),
         recipient_hash=recipient_hash,
     )
+
+
+def _words(new: NewMessage) -> str | None:
+    return message_words(new.body, (each.file_name for each in new.attachments if not each.preview))
 
 
 def _columns(new: NewMessage) -> tuple[int | str | bytes | None, ...]:

@@ -15,6 +15,7 @@ from veery.store.schema_changes import VERSION_9
 from veery.store.schema_devices import VERSION_2
 from veery.store.schema_events import VERSION_13
 from veery.store.schema_files import VERSION_6
+from veery.store.schema_folding import VERSION_15
 from veery.store.schema_group_pictures import VERSION_10
 from veery.store.schema_groups import VERSION_4
 from veery.store.schema_hashes import VERSION_12
@@ -40,4 +41,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     (12, VERSION_12),
     (13, VERSION_13),
     (14, VERSION_14),
+    (15, VERSION_15),
 )

@@ -18,6 +18,10 @@ from veery.store.search_words import match_expression
 from veery.store.sql import INTEGER_MAX, Connection, clamp, one
 
 WITH_FILE: Final = "file"  # the kind of messages of any kind that carry one
+KINDS: Final = (
+    *("text", "timer", "level", "group_update", "request_accepted", "missed_call", "screenshot", "media_saved"),
+    WITH_FILE,
+)
 PERIOD_MS: Final = 30 * DAY_MS  # as in `place`, see `schema_storage`
 _PERIODS_MAX: Final = 120  # of one search: ten years
 _PHRASES_MAX: Final = 32
@@ -33,12 +37,19 @@ class SearchWrong(Rejected):
     default_remedy = "Give at least one letter, digit or symbol; at most 32 words of 1,000 characters together"
 
 
+class KindUnknown(SearchWrong):
+    """No message is of this kind."""
+
+    default_kind = "store.search.kind"
+    default_remedy = f"The kinds are {', '.join(KINDS[:-1])}, and {WITH_FILE} for whatever carries a file"
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for.
 
     phrases: each must be there, with its last word begun; a phrase of several words: in this order. conversation: its
-    id. since_ms, until_ms: T, both included. kind: of the message, or `WITH_FILE`. before: only messages with local ids
+    id. since_ms, until_ms: T, both included. kind: one of `KINDS`. before: only messages with local ids
     below.
     """
 
@@ -59,7 +70,12 @@ class Searching:
         self._db = connection
 
     def page(self, search: Search, limit: int, now_ms: int) -> tuple[Message, ...]:
-        """At most `limit` messages, newest first; none that has disappeared by `now_ms` (local). Raises SearchWrong."""
+        """At most `limit` messages, newest first; none that has disappeared by `now_ms` (local).
+
+        Raises SearchWrong, KindUnknown.
+        """
+        if search.kind is not None and search.kind not in KINDS:
+            raise KindUnknown("no message is of the kind that was asked for")
         expression = f"words : ({_words(search.phrases)})"
         if search.conversation is not None:
             row = one(self._db, "SELECT key FROM conversations WHERE id = ?", (search.conversation,))

@@ -8,7 +8,11 @@ whole or by their beginning. Three things are done to the text before, to both s
   `ab bc cd d`, so that every part of it is found, from one character upwards. Vowel signs of Arabic and Hebrew count
   as little as accents of Latin and Greek do.
 - Symbols and emoji become a word each, `u1f600`, for the tokenizer knows only those of its time.
-- Compatibility forms (full-width letters, ligatures) become the plain ones, NFKC.
+- Compatibility forms (full-width letters, ligatures) become the plain ones, NFKC; what a keyboard without the letter
+  writes instead is the same (`ß` and `ss`, `æ` and `ae`, `ł` and `l`); so are the four letters i that Turkish tells
+  apart, for whoever has searched wants to find; and letters get one case that the tokenizer knows no case of.
+
+The names of a message's files are words of the message.
 
 Measured on an encrypted store (200,000 messages of up to 20 words, secure deletion on) against FTS5's `trigram`, which
 would find parts of words in every script: 1.6 times the time of an insert, 3 times that of a deletion, 4 times the
@@ -34,6 +38,31 @@ _CONSONANTAL: Final = "\u0590-\u06ff\u0750-\u077f\u0870-\u08ff"  # Hebrew, Arabi
 _IS_PAIRED: Final = re.compile(f"[{_PAIRED}{_CONSONANTAL}]")
 _IS_CONSONANTAL: Final = re.compile(f"[{_CONSONANTAL}]")
 _IS_GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")  # the tokenizer knows no accents but Latin ones
+_IS_LATER: Final = re.compile(  # letters whose case Unicode has learnt since the tokenizer was made
+    "[\u0250-\u02af\u0528-\u052f\u10a0-\u10ff\u13a0-\u13ff\u1c80-\u1cbf\u1d00-\u1dbf\u2c2f\u2c5f"
+    "\ua690-\ua69f\ua790-\ua7ff\uab30-\uabbf\U00010400-\U0001e943]"
+)
+_FOLDED: Final = {
+    "ß": "ss",
+    "ẞ": "ss",
+    "æ": "ae",
+    "Æ": "ae",
+    "œ": "oe",
+    "Œ": "oe",
+    "ı": "i",
+    "þ": "th",
+    "Þ": "th",
+    "ø": "o",
+    "Ø": "o",
+    "ł": "l",
+    "Ł": "l",
+    "đ": "d",
+    "Đ": "d",
+    "ð": "d",
+    "Ð": "d",
+    "ħ": "h",
+    "Ħ": "h",
+}
 _TATWEEL: Final = "\u0640"
 _VARIATION: Final = re.compile("[\ufe00-\ufe0f\u200b-\u200f\u2060\u00ad\ufeff]")  # shapes of what stands before
 _IN_WORDS: Final = frozenset("LMN")
@@ -52,6 +81,13 @@ def index_words(text: str) -> str | None:
         return None
     words = " ".join(_words(text, ended=True))
     return None if words == text else words
+
+
+def message_words(body: str, names: Iterable[str]) -> str | None:
+    """What the index takes for a message: its text, and the names of its files; None when that is the text itself."""
+    text = "\n".join((body, *(name for name in names if name)))
+    words = index_words(text)
+    return text if words is None and text != body else words
 
 
 def match_expression(phrases: Iterable[str]) -> str | None:
@@ -99,9 +135,17 @@ def _characters(text: str) -> Iterator[tuple[str, _Kind]]:
             plain = unicodedata.normalize("NFKD", character)[0]
             yield plain, _Kind.PAIRED if category[0] in _IN_WORDS else _Kind.GAP
         elif category[0] in _IN_WORDS:
-            plain = unicodedata.normalize("NFD", character)[0] if _IS_GREEK.match(character) else character
-            yield plain, _Kind.PAIRED if _IS_PAIRED.match(character) else _Kind.WORD
+            yield _folded(character), _Kind.PAIRED if _IS_PAIRED.match(character) else _Kind.WORD
         elif category == "So":
             yield character, _Kind.SYMBOL
         else:
             yield character, _Kind.GAP
+
+
+def _folded(character: str) -> str:
+    """A letter without what searches do not tell apart and the tokenizer would."""
+    if _IS_GREEK.match(character):
+        return unicodedata.normalize("NFD", character)[0]
+    if _IS_LATER.match(character):
+        return character.casefold()
+    return _FOLDED.get(character, character)

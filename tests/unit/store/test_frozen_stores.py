@@ -80,7 +80,15 @@ def thawed(number: int, directory: Path) -> Path:
 
 
 def expected(number: int) -> dict[str, Any]:
+    """What a frozen store holds, but for what is made of its rows: the index and its words."""
     found: dict[str, Any] = json.loads((FROZEN / f"v{number}" / "rows.json").read_text())
+    for table, columns in [*found["columns"].items()]:
+        if table.startswith("search"):
+            del found["columns"][table], found["rows"][table]
+        elif "words" in columns:
+            at = columns.index("words")
+            found["columns"][table] = columns[:at] + columns[at + 1 :]
+            found["rows"][table] = sorted((row[:at] + row[at + 1 :] for row in found["rows"][table]), key=json.dumps)
     return found
 
 
@@ -113,6 +121,7 @@ async def test_what_is_migrated_can_be_worked_with(tmp_path: Path, number: int) 
             (found,) = tables.search.page(Search(("北京",), before=3), 10, NOW)
             assert (found.id, found.author) == (1, alice)
             assert len(tables.search.page(Search(("morning",)), 100, NOW)) == 5
+            assert [each.id for each in tables.search.page(Search(("picture 3",)), 10, NOW)] == [3]
             assert [tables.blobs.get(name).refs for name in ("first", "second")] == [2, 1]  # type: ignore[union-attr]
             failed = tables.messages.get(33)
             assert failed is not None

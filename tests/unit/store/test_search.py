@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.unit.store.samples import ALICE, BOB, NOW, received, sent, with_conversation
+from veery.client.apply_control import ACCEPTED_NOTICE, MISSED_CALL
+from veery.client.groups.writing import NOTICE as GROUP_NOTICE
+from veery.client.levels.notices import LEVEL_NOTICE
+from veery.client.timers import TIMER_NOTICE
+from veery.client.views import TEXT
 from veery.protocol.constants import DAY_MS
+from veery.protocol.content import DataExtractionType
 from veery.store.message_values import Deleted, Expiration, NewAttachment
-from veery.store.search import PERIOD_MS, WITH_FILE, Search, SearchWrong
+from veery.store.search import KINDS, PERIOD_MS, WITH_FILE, KindUnknown, Search, SearchWrong
 from veery.store.search_words import index_words, match_expression
 from veery.store.tables import Tables
 
@@ -33,6 +40,23 @@ def keep(tables: Tables, *bodies: str) -> list[int]:
         ("Wir treffen uns im Café", "cafe"),
         ("Wir treffen uns im Cafe\u0301", "café"),
         ("Straße nach München", "munch"),
+        ("Straße nach München", "strasse"),
+        ("Straße nach München", "STRAẞE"),
+        ("Strasse nach Muenchen", "straße"),
+        ("DIE STRASSE", "straß"),
+        ("das Œuvre", "oeuvre"),
+        ("ein oeuvre", "œuv"),
+        ("Ærø og Smørrebrød", "aero"),
+        ("Smorrebrod", "smørrebrød"),
+        ("Łódź jutro", "lodz"),
+        ("die ﬁnale Fassung", "final"),
+        ("İstanbul'da buluşalım", "istanbul"),
+        ("ISTANBUL", "İstanbul"),
+        ("i̇stanbul", "İSTANBUL"),
+        ("ISPARTA", "ısparta"),
+        ("ılık su", "ILIK"),
+        ("ᲒᲐᲛᲐᲠᲯᲝᲑᲐ", "გამარჯობა"),
+        ("գնում եւ գալիս", "և"),
         ("Встреча завтра", "ВСТР"),
         ("Ώρα καλή", "ωρα"),
         ("我明天去北京看你", "北京"),
@@ -117,7 +141,7 @@ def test_filters(tables: Tables) -> None:
     tables.messages.insert(received(NOW + 1, "tea with alice"))
     tables.messages.insert(received(NOW + 2, "tea with bob", BOB))
     tables.messages.insert(sent(NOW + 3, "tea is gone", ALICE))
-    tables.messages.insert(replace(received(NOW + 4, "tea call"), kind="call"))
+    tables.messages.insert(replace(received(NOW + 4, "tea call"), kind="missed_call"))
     tables.messages.insert(
         replace(received(NOW + 5, "tea picture", BOB), attachments=(NewAttachment("https://x/file/1"),))
     )
@@ -125,10 +149,59 @@ def test_filters(tables: Tables) -> None:
     assert found(tables, "tea", conversation=ALICE.hex) == ["tea call", "tea is gone", "tea with alice"]
     assert found(tables, "tea", conversation="05" + "00" * 32) == []
     assert found(tables, "tea", since_ms=NOW + 2, until_ms=NOW + 3) == ["tea is gone", "tea with bob"]
-    assert found(tables, "tea", kind="call") == ["tea call"]
+    assert found(tables, "tea", kind="missed_call") == ["tea call"]
     assert found(tables, "tea", kind=WITH_FILE) == ["tea picture"]
     for place in ("c1", f"p{NOW // PERIOD_MS}"):
         assert found(tables, place) == []  # the places of messages are no words
+
+
+def test_a_kind_that_does_not_exist_is_refused(tables: Tables) -> None:
+    keep(tables, "tea")
+    with pytest.raises(KindUnknown, match=r"text, timer, .*file"):
+        found(tables, "tea", kind="nonsense")
+
+
+def test_the_kinds_are_those_that_are_kept() -> None:
+    notices = {each.name.lower() for each in DataExtractionType}
+    kept = {TEXT, TIMER_NOTICE, LEVEL_NOTICE, GROUP_NOTICE, ACCEPTED_NOTICE, MISSED_CALL, *notices}
+    assert set(KINDS) == kept | {WITH_FILE}
+
+
+@pytest.mark.parametrize("body", ["", "my plan", "Straße"])
+def test_names_of_files_are_found(tables: Tables, body: str) -> None:
+    with_conversation(tables, ALICE)
+    files = (
+        NewAttachment("https://x/1", file_name="Budget_2026.ods"),
+        NewAttachment("https://x/2", file_name="Übersicht"),
+    )
+    picture = NewAttachment("https://x/3", file_name="picture of a page", preview=True)
+    id_ = tables.messages.insert(replace(received(NOW, body), attachments=(*files, picture)))
+    assert id_ is not None
+    for typed in ("budget", "2026.ods", "ubersicht", *body.split()):
+        assert found(tables, typed) == [body]
+    assert found(tables, "picture") == []
+    tables.attachments.delete_of(id_)
+    assert found(tables, "budget") == []
+    assert found(tables, *body.split()) == [body] if body else True
+    tables.search.check()
+
+
+def cased() -> list[str]:
+    """Every letter that has another case and that an index can tell apart from a gap; but those of old Greek, whose
+    capitals are spelt otherwise.
+    """
+    letters = map(chr, range(0x80, 0x110000))
+    old_greek = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
+    return [each for each in letters if each.lower() != each.upper() and each.isalpha() and not old_greek.match(each)]
+
+
+def test_case_never_matters(tables: Tables) -> None:
+    letters = cased()
+    keep(tables, *(f"x{letter} tea" for letter in letters))
+    for at, letter in enumerate(letters):
+        for typed in {letter.lower(), letter.upper(), letter.casefold()} - {letter}:
+            where = {"since_ms": NOW + at, "until_ms": NOW + at}
+            assert found(tables, f"x{typed} tea", **where) == [f"x{letter} tea"], f"U+{ord(letter):04x} as {typed}"
 
 
 def test_spans_of_time_are_exact_over_years(tables: Tables) -> None:
