@@ -16,6 +16,7 @@ from veery.client.expiring import Expiring
 from veery.client.faults import SelfRefused, no_conversation, no_message
 from veery.client.read_receipts import queue_receipts
 from veery.client.views import TEXT, Json, message_view
+from veery.protocol import given
 from veery.store.conversations import HIDDEN, Conversation
 from veery.store.message_values import Deleted, Message, Position
 from veery.store.tables import Tables
@@ -94,7 +95,8 @@ class Conversations:
 
     async def set_nickname(self, conversation: str, nickname: str) -> None:
         """Give a contact a name of one's own; an empty one takes it away. Raises NotFound."""
-        await self._change(conversation, Change.NAMED, lambda held: replace(held, nickname=nickname.strip()))
+        name = given.text(nickname, "a nickname").strip()
+        await self._change(conversation, Change.NAMED, lambda held: replace(held, nickname=name))
 
     async def hide(self, conversation: str) -> None:
         """Keep a conversation out of the list until a message comes. Raises NotFound."""

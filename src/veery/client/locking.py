@@ -15,6 +15,7 @@ from typing import Final
 
 from veery.client.core import Core
 from veery.errors import ClientError
+from veery.protocol import given
 
 MINUTES_MAX: Final = 7 * 24 * 60
 _SETTING: Final = "lock_after_minutes"
@@ -45,7 +46,7 @@ class Locking:
 
     async def set_after(self, minutes: int | None) -> None:
         """Lock after so many minutes without use, or never. Raises LockTimeWrong."""
-        if minutes is not None and not 1 <= minutes <= MINUTES_MAX:
+        if minutes is not None and not 1 <= given.whole(minutes, "a time in minutes") <= MINUTES_MAX:
             raise LockTimeWrong(f"an engine cannot lock after {minutes} minutes")
         value = None if minutes is None else str(minutes)
         await self._core.write(lambda tables: tables.accounts.set_setting(_SETTING, value))

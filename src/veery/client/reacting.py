@@ -10,6 +10,7 @@ from veery.client.faults import ReactionRefused, no_message
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_change
 from veery.errors import Retry
+from veery.protocol import given
 from veery.protocol.account import AccountId
 from veery.protocol.constants import MINUTE_MS, REACTION_MAX, REACTIONS_A_MINUTE
 from veery.protocol.content import DataMessage, Reaction, ReactionAction
@@ -41,7 +42,7 @@ class Reacting:
 
 def checked_emoji(emoji: str) -> str:
     """An emoji that may be sent. Raises ReactionRefused."""
-    wanted = emoji.strip()
+    wanted = given.text(emoji, "an emoji").strip()
     if not 0 < len(wanted) <= REACTION_MAX or wanted.isascii() or any(map(str.isspace, wanted)):
         raise ReactionRefused(
             "this is no emoji", kind="client.reaction.emoji", remedy="Give one emoji, as in `veery react 12 👍`"

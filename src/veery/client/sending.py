@@ -31,6 +31,7 @@ from veery.client.outbox import try_now
 from veery.client.previews import MadePreview, Previews
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
+from veery.protocol import given
 from veery.protocol.account import AccountId
 from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS, PREFIX_GROUP
 from veery.protocol.content import DataMessage, Quote, decode
@@ -93,8 +94,9 @@ class Sending:
         """
         if not files:
             return await self.send_text(to, text, quote=quote)
+        given.members(files, Attached, "files")
         recipient = to if isinstance(to, AccountId) else _recipient(to)
-        body = checked_text(text) if text.strip() else ""
+        body = checked_text(text) if given.text(text, "a text").strip() else ""
 
         def quote_in(tables: Tables, conversation: Conversation) -> Quote | None:
             return _quote(tables, conversation, quote)
@@ -160,7 +162,7 @@ class Sending:
 
 def checked_text(text: str) -> str:
     """A text that may be sent: some characters, and no more than a composer may take (02.7.1). Raises TextRefused."""
-    if not text.strip():
+    if not given.text(text, "a text").strip():
         raise TextRefused("the text is empty", kind="client.text.empty", remedy="Write something")
     if len(text) > BODY_COMPOSE_CODE_POINTS:
         raise TextRefused(
@@ -177,7 +179,7 @@ def checked_text(text: str) -> str:
 
 def _recipient(typed: str) -> AccountId:
     """A person, or a group. Raises AccountIdWrong."""
-    if typed.strip().startswith(GROUP_PREFIX):
+    if given.text(typed, "whom a message is for").strip().startswith(GROUP_PREFIX):
         return AccountId.from_hex(typed.strip())
     return AccountId.parse_user(typed)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from veery.errors import Malformed, Misuse
-from veery.protocol import crypto, recovery, xed25519
+from veery.protocol import crypto, given, recovery, xed25519
 from veery.protocol.constants import (
     ACCOUNT_ID_HEX,
     ACCOUNT_ID_SIZE,
@@ -80,7 +80,8 @@ class AccountId:
 
     @classmethod
     def from_hex(cls, text: str, *, any_prefix: bool = False) -> AccountId:
-        """Read 66 hex characters of either case; nothing is trimmed. Raises AccountIdWrong."""
+        """Read 66 hex characters of either case; nothing is trimmed. Raises AccountIdWrong, WrongType."""
+        given.text(text, "an identifier")
         if len(text) != ACCOUNT_ID_HEX:
             raise AccountIdWrong(
                 f"an identifier has {ACCOUNT_ID_HEX} characters, this has {len(text)}", kind="account.id.length"
@@ -98,7 +99,7 @@ class AccountId:
 
         Raises AccountIdWrong with a message for that person. The key may still be no valid point: that shows later.
         """
-        found = cls.from_hex(text.strip(), any_prefix=True)
+        found = cls.from_hex(given.text(text, "an identifier").strip(), any_prefix=True)
         if found.prefix != PREFIX_USER:
             reason = _NOT_A_USER.get(found.prefix, "an Account ID begins with 05, this does not")
             raise AccountIdWrong(reason, kind="account.id.prefix")
@@ -248,7 +249,7 @@ _SEED_HEX: Final = (2 * SEED_SIZE, 2 * KEY_SIZE)
 
 def display_name(text: str) -> str:
     """A display name as it is kept: trimmed, not empty, at most 100 bytes of UTF-8 (01.4). Raises DisplayNameWrong."""
-    name = text.strip()
+    name = given.text(text, "a display name").strip()
     if not name:
         raise DisplayNameWrong("the display name is empty", kind="account.name.empty", remedy="Type a name")
     try:

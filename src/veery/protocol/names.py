@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from veery.errors import Malformed, Rejected, Retry
-from veery.protocol import crypto
+from veery.protocol import crypto, given
 from veery.protocol.account import AccountId
 from veery.protocol.constants import ACCOUNT_ID_SIZE, KEY_SIZE, NAME_ANSWERS, NAME_MAX, NAME_TYPE_ACCOUNT, PREFIX_USER
 
@@ -56,7 +56,7 @@ class Name:
     @classmethod
     def parse(cls, typed: str) -> Name:
         """Read what a person typed: trimmed, Punycode, tested, lower case. Raises NameNotRecognised."""
-        trimmed = typed.strip()
+        trimmed = given.text(typed, "a name").strip()
         ascii_name = _to_ascii(trimmed) if len(trimmed) <= NAME_MAX else ""
         if not _PATTERN.fullmatch(ascii_name):
             raise NameNotRecognised("this cannot be a name", kind="name.pattern")

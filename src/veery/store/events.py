@@ -67,7 +67,7 @@ class Events:
 
     def after(self, cursor: int, limit: int) -> EventPage:
         """At most `limit` events with a number above `cursor`, in order."""
-        cursor = max(0, clamp(cursor))
+        cursor, limit = max(0, clamp(cursor)), clamp(limit)
         rows = self._db.execute(
             "SELECT seq, kind, payload, created_ms FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
             (cursor, limit + 1),
@@ -86,7 +86,7 @@ class Events:
         self._db.execute(
             "INSERT INTO event_consumers (name, acknowledged, updated_ms) VALUES (?1, ?2, ?3)"
             " ON CONFLICT (name) DO UPDATE SET acknowledged = max(acknowledged, ?2), updated_ms = ?3",
-            (consumer, max(0, min(seq, self.last())), now_ms),
+            (consumer, max(0, min(clamp(seq), self.last())), now_ms),
         )
         return self.acknowledged(consumer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+from veery.protocol import given
 from veery.protocol.account import AccountId
 from veery.runtime.sqlite import Connection, SqlValue
 
@@ -26,5 +27,6 @@ def one(connection: Connection, sql: str, parameters: Sequence[SqlValue] = ()) -
 
 
 def clamp(value: int) -> int:
-    """The nearest number that an integer column holds."""
+    """The nearest number that an integer column holds. Raises WrongType for what is no number."""
+    given.whole(value, "a number or an id")
     return max(-INTEGER_MAX, min(value, INTEGER_MAX))

@@ -23,6 +23,7 @@ from veery.client.rereading import Rereading
 from veery.errors import NetworkError, NotFound, Retry
 from veery.policy import device_group, device_linking, device_membership
 from veery.policy.device_group import DeviceGroup, DeviceGroupFault, OwnRequest, Prompt
+from veery.protocol import given
 from veery.protocol.constants import HOUR_MS, SECOND_MS
 from veery.protocol.devices import GroupId, link_request
 from veery.store.devices import opening_secrets
@@ -266,7 +267,7 @@ def _member(state: DeviceGroup, named: str) -> bytes:
 
 def _one(named: str, devices: list[bytes], what: str) -> int:
     """The place of the device that a person named. Raises NotFound."""
-    typed = named.strip().lower()
+    typed = given.text(named, "the id of a device").strip().lower()
     fitting = [place for place, device in enumerate(devices) if device.hex().startswith(typed)]
     if len(fitting) == 1 and len(typed) >= ID_MIN:
         return fitting[0]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from veery.errors import Misuse
-from veery.protocol import bt, bt_raw, crypto
+from veery.protocol import bt, bt_raw, crypto, given
 from veery.protocol.constants import (
     DEVICE_DESCRIPTION_MAX,
     DEVICE_DIGEST_SIZE,
@@ -124,7 +124,7 @@ def cut(description: str) -> str:
 
 def _utf8(text: str) -> bytes:
     try:
-        return text.encode()
+        return given.text(text, "text of the device record").encode()
     except UnicodeEncodeError:
         raise Misuse("text of the device record is not Unicode", kind=_KIND) from None
 
