@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from veery.client.core import Core
 from veery.client.groups.faults import GroupClosed
@@ -19,6 +18,7 @@ from veery.protocol.storage_rpc import Store, sign_request
 from veery.secret import Secret
 from veery.store.groups import GroupRow
 from veery.store.outbox import Copy
+
 
 def sending_key(keys: KeyList) -> Secret | None:
     """The key to encrypt messages with: the newest that is known to be in the swarm.
