@@ -172,3 +172,53 @@ async def test_the_bridge_delivers_both_ways_and_again_until_it_is_taken(tmp_pat
                     assert answer.status == code
     finally:
         await runner.cleanup()
+
+
+async def test_what_a_handler_did_not_end_comes_again_after_an_error_of_its_own(tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    (tmp_path / "plan.txt").write_text("north, then east")
+    drop.write_text("a file where a directory should be")
+    async with world(tmp_path) as here:
+        process = await here.run("file_drop.py", "--directory", str(drop))
+        await here.person.sending.wait_stored(
+            await here.person.sending.send(here.bot, files=[prepare(tmp_path / "plan.txt")])
+        )
+        async with asyncio.timeout(60):
+            assert await process.wait() == 1  # the handler has raised, and the program ended with it
+        drop.unlink()
+        await here.run("file_drop.py", "--directory", str(drop))
+        await here.hears("Saved: plan.txt")
+        assert [file.read_text() for file in drop.rglob("plan.txt")] == ["north, then east"]
+
+
+async def test_what_a_handler_did_not_end_comes_again_after_a_kill(tmp_path: Path) -> None:
+    got: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    running: list[asyncio.subprocess.Process] = []
+
+    async def hook(request: web.Request) -> web.Response:
+        await got.put((request.headers["Veery-Event"], (await request.json())["text"]))
+        if running:
+            await ended(running.pop())  # the program waits for this answer in its handler
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_post("/", hook)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    bridge = ("webhook_bridge.py", f"http://127.0.0.1:{runner.addresses[0][1]}/", "--port", port)
+    try:
+        async with world(tmp_path) as here, asyncio.timeout(120):
+            running.append(await here.run(*bridge))
+            process = running[0]
+            await here.tell("one")
+            first = await got.get()
+            await ended(process)
+            await here.tell("two")
+            await here.run(*bridge)
+            again, second = await got.get(), await got.get()
+            assert (again, second[1]) == (first, "two")
+    finally:
+        await runner.cleanup()
