@@ -10,15 +10,8 @@ from veery import __version__
 from veery.cli.command import COMMON, Exit, Parser
 from veery.cli.console import Console
 from veery.cli.parser import GROUPS, Root, build
+from veery.cli.variables import VARIABLES
 
-_ENVIRONMENT: Final = (
-    ("VEERY_HOME", "One directory for everything, in place of the XDG directories."),
-    ("VEERY_PROFILE", "The profile to use, as --profile."),
-    ("VEERY_PROXY", "The SOCKS5 proxy to use, as --proxy."),
-    ("VEERY_PASSPHRASE_FILE", "A file whose first line is the passphrase of the profile."),
-    ("VEERY_NEW_PASSPHRASE_FILE", "The same for the new one of `veery account passphrase`."),
-    ("NO_COLOR", "If set, no colours."),
-)
 _EXITS: Final = (
     ("0", "done"),
     ("1", "failed; standard error says why"),
@@ -49,7 +42,7 @@ def man_page(root: Root) -> str:
     for title, nouns in GROUPS:
         lines.append(f".SH {_text(title.upper())}")
         lines += [line for name, _ in nouns for line in _command(root.commands[name])]
-    lines += [".SH ENVIRONMENT", *(line for name, text in _ENVIRONMENT for line in _pair(name, text))]
+    lines += [".SH ENVIRONMENT", *(line for name, text in VARIABLES.items() for line in _pair(name, text))]
     lines += [".SH EXIT STATUS", *(line for code, text in _EXITS for line in _pair(code, text))]
     return "\n".join(lines) + "\n"
 

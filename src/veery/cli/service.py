@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
+from veery.cli.variables import NOT_SETTINGS
 from veery.errors import RuntimeFault, SettingsError
 from veery.runtime.faults import FilePresent
 from veery.runtime.lifecycle import Service, serve
@@ -29,14 +30,6 @@ from veery.runtime.paths import directories, private_directory, read_bounded, wr
 from veery.runtime.settings import Loaded, load, write_commented_toml
 
 T = TypeVar("T")
-NOT_SETTINGS = (
-    "VEERY_HOME",
-    "VEERY_VECTORS",
-    "VEERY_PROFILE",
-    "VEERY_PROXY",
-    "VEERY_PASSPHRASE_FILE",
-    "VEERY_NEW_PASSPHRASE_FILE",
-)
 RUN_FILE = "run.json"
 _RUN_FILE_MAX = 65_536  # bytes
 _LINE_MAX = 4_096  # bytes that a supervisor reads at once
