@@ -23,7 +23,6 @@ from veery.client.attachments import Attached, AttachmentGone
 from veery.client.client import Client
 from veery.client.profile import Profile
 from veery.errors import NetworkError, NotFound, StoreError
-from veery.runtime.faults import FileMissing
 from veery.store.keys import KeyFile
 
 CONSUMER = "victim"
@@ -93,10 +92,8 @@ class Work:
 
     async def back_up(self) -> None:
         for number in self.numbers():
-            # A file that is trimmed while it is to be written ends the backup, which then has no name yet.
-            with suppress(FileMissing):
-                await self.client.backup.create(backup_of(self.directory, number), PASSPHRASE)
-                self.tell("backup", number)
+            await self.client.backup.create(backup_of(self.directory, number), PASSPHRASE)
+            self.tell("backup", number)
 
     async def purge(self) -> None:
         own = self.client.account.hex

@@ -176,6 +176,23 @@ async def test_a_creation_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     assert verify_backup(target, SPARE, ignore).files == 3
 
 
+async def test_a_file_that_goes_meanwhile_is_left_out(tmp_path: Path) -> None:
+    gone, target = list(FILES)[-1], tmp_path / "veery.backup"
+    told: list[Progress] = []
+
+    def trim(progress: Progress) -> None:
+        (tmp_path / "old" / FILES_NAME / gone).unlink(missing_ok=True)
+        told.append(progress)
+
+    async with await filled(tmp_path / "old") as store:
+        await write(store, target, trim)
+    assert verify_backup(target, SPARE, ignore).files == 2
+    assert (told[0].files_total, told[-1].files_total) == (3, 2)
+    restore_backup(target, SPARE, tmp_path / "new", PASSPHRASE, random_bytes, ignore)
+    async with await Store.open(tmp_path / "new", PASSPHRASE):
+        assert not (tmp_path / "new" / FILES_NAME / gone).exists()
+
+
 async def test_a_part_of_another_passphrase_or_schema_is_begun_anew(tmp_path: Path) -> None:
     target = tmp_path / "veery.backup"
     line, _ = new_header(PASSPHRASE, 1, NOW, random_bytes)

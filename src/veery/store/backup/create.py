@@ -120,13 +120,13 @@ class _Writing:
         self._tell = tell
 
     def run(self) -> None:
-        wanted = _local_files(self._connection)
-        there = len(self._there)
-        missing = [name for name in wanted if name not in self._there and (self._files / name).is_file()]
-        total_files, total_rows, done = there + len(missing), rows.count(self._connection), 0
-        for at, name in enumerate(missing):
-            self._tell(Progress(there + at, total_files, 0, total_rows))
-            self._file(name)
+        missing = [name for name in _local_files(self._connection) if name not in self._there]
+        written, total_rows = len(self._there), rows.count(self._connection)
+        total_files = written + len(missing)
+        for name in missing:
+            self._tell(Progress(written, total_files, 0, total_rows))
+            written += self._file(name)
+        total_files, done = written, 0
         for batch in rows.dump(self._connection):
             self._tell(Progress(total_files, total_files, done, total_rows))
             self._frames.write(batch)
@@ -134,14 +134,19 @@ class _Writing:
         self._frames.write(End(total_files, done))
         self._tell(Progress(total_files, total_files, done, total_rows))
 
-    def _file(self, name: str) -> None:
-        with (self._files / name).open("rb") as file:
+    def _file(self, name: str) -> bool:
+        """Write a file; tells whether it was there: a rule may take it while the backup is under way."""
+        try:
+            file = (self._files / name).open("rb")
+        except FileNotFoundError:
+            return False
+        with file:
             piece = file.read(_PIECE)
             while True:
                 following = file.read(_PIECE)
                 self._frames.write(FilePart(name, piece, last=not following))
                 if not following:
-                    return
+                    return True
                 piece = following
 
 
