@@ -29,6 +29,7 @@ from veery.client.levels.learning import too_weak
 from veery.client.levels.notices import FOR_CONTACT
 from veery.client.outbox import try_now
 from veery.client.previews import MadePreview, Previews
+from veery.client.reasons import reason_of
 from veery.client.views import TEXT
 from veery.client.writing import Draft, write_message
 from veery.protocol import given
@@ -118,7 +119,7 @@ class Sending:
             if held.delivery.state in (DeliveryState.STORED, DeliveryState.READ, DeliveryState.RECEIVED):
                 return held
             if held.delivery.state is DeliveryState.FAILED:
-                raise SendFailed("the message could not be sent", kind=held.delivery.reason)
+                raise _failed(message, held.delivery.reason or SendFailed.default_kind)
             if held.delivery.reason in FOR_CONTACT:
                 raise WaitsForKeys(
                     f"message #{message} waits for keys of its recipient",
@@ -158,6 +159,11 @@ class Sending:
         """
         now_ms = self._core.clock.now_ms()
         await self._core.write(lambda tables: _drop(tables, message, now_ms))
+
+
+def _failed(message: int, kind: str) -> SendFailed:
+    reason = reason_of(kind)
+    return SendFailed(f"message #{message} was not sent: {reason.said}", kind=kind, remedy=reason.sentence)
 
 
 def checked_text(text: str) -> str:
