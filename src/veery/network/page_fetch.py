@@ -13,7 +13,6 @@ import logging
 import ssl
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from veery.errors import NetworkError, Retry
+from veery.network.page_head import PageHead, read_head
 from veery.network.proxy import Proxy, make_connector, open_session
 from veery.protocol.constants import (
     PREVIEW_PAGE_MAX,
@@ -33,7 +33,6 @@ from veery.protocol.content.preview import may_be_made
 
 log: Final = logging.getLogger(__name__)
 
-_PICTURE_NAMES: Final = frozenset({"og:image", "og:image:url", "og:image:secure_url"})
 _HTTPS_PORT: Final = 443
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
@@ -104,14 +103,14 @@ async def fetch_page(proxy: Proxy, url: str, *, trust: ssl.SSLContext | None = N
     trust = trust or ssl.create_default_context()
     async with open_session(make_connector(proxy)) as session:
         answer = await _in_time(_follow(session, url, trust, _PAGE))
-        reader = _read(_decoded(answer))
-        title = _title(reader)
+        head = read_head(_decoded(answer))
+        title = _title(head)
         if not title:
             raise PageRefused("the page has no title", kind="network.page.title")
-        if not reader.picture:
+        if not head.picture:
             return Page(title)
         try:
-            found = await _in_time(_follow(session, urljoin(answer.url, reader.picture), trust, _PICTURE))
+            found = await _in_time(_follow(session, urljoin(answer.url, head.picture), trust, _PICTURE))
         except (PageRefused, ValueError) as error:
             log.debug("The picture of a page is left out: %s", type(error).__name__)
             return Page(title)
@@ -140,18 +139,11 @@ def may_be_fetched(url: str) -> bool:
 
 def read_title(page: str) -> str:
     """The title that a page gives itself for previews, else its <title>; empty if it has none."""
-    return _title(_read(page))
+    return _title(read_head(page))
 
 
-def _read(page: str) -> _HeadReader:
-    reader = _HeadReader()
-    reader.feed(page)
-    reader.close()
-    return reader
-
-
-def _title(reader: _HeadReader) -> str:
-    title = " ".join((reader.preview_title or "".join(reader.title)).split())
+def _title(head: PageHead) -> str:
+    title = " ".join((head.preview_title or head.title).split())
     return "".join(each for each in title if each.isprintable())[:PREVIEW_TITLE_MAX]
 
 
@@ -210,33 +202,3 @@ def _decoded(answer: _Answer) -> str:
         return answer.body.decode(answer.charset, errors="replace")
     except LookupError:  # an encoding that nobody knows, or that is none of texts
         return answer.body.decode(errors="replace")
-
-
-class _HeadReader(HTMLParser):
-    """Finds titles, and the address of the picture. Text of <title> stands in several pieces."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title: list[str] = []
-        self.preview_title = ""
-        self.picture = ""
-        self._within = False
-        self._done = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "title":
-            self._within = not self._done
-        elif tag == "meta":
-            given = dict(attrs)
-            if given.get("property") == "og:title" and not self.preview_title:
-                self.preview_title = given.get("content") or ""
-            if given.get("property") in _PICTURE_NAMES and not self.picture:
-                self.picture = (given.get("content") or "").strip()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "title" and self._within:
-            self._within, self._done = False, True
-
-    def handle_data(self, data: str) -> None:
-        if self._within:
-            self.title.append(data)
