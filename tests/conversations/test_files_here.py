@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.conversations.backups import backed_up, restored
 from tests.conversations.engines import FILE_SERVER_KEY, Device, make_device, store_of
 from tests.conversations.memory_swarm import MemorySwarm
 from tests.conversations.test_attachments import NOTE, World
-from veery.client.attachments import Attached, prepare
+from veery.client.attachments import Attached, AttachmentTrimmed, prepare
 from veery.client.config.profile import with_profile
 from veery.client.downloads import fetched_by_itself
 from veery.client.views import conversation_view
@@ -97,6 +98,12 @@ async def test_thumbnails_outlive_a_trim_and_go_with_the_message(world: World, t
     assert local_files(world.bob) == 1
     (image,) = await world.received()
     assert (image["state"], image["thumbnail"]) == ("trimmed", True)
+    day = datetime.fromtimestamp(world.bob.clock.now_ms() / 1_000).astimezone().date().isoformat()
+    for again in (bob.attachments.content(image["id"]), bob.attachments.save(image["id"], tmp_path)):
+        with pytest.raises(AttachmentTrimmed, match=f"rule of yours took this file off this device on {day}.*again"):
+            await again
+    (listed,) = await bob.attachments.list()
+    assert listed["trimmed_at"] == world.bob.clock.now_ms()
     await bob.attachments.thumbnail(image["id"])
     await bob.conversations.delete_message(image["message"])
     await bob.storage.sweep()

@@ -104,6 +104,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "group.misuse.no_key": Reason("no key of the group has come yet", f"wait until an admin was online, then {_RETRY}"),
     # files
     "client.attachment.expired": Reason("the file server has it no more", _AGAIN),
+    "client.attachment.trimmed": Reason("a rule of yours took the file off this device", "ask whoever sent it"),
     "client.attachment.no_server": Reason(
         "the network has no file server", "ask who runs the network for a network file that names one"
     ),

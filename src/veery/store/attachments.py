@@ -12,7 +12,8 @@ from veery.store.sql import Connection, Row, clamp, one
 
 _SELECT: Final = (
     "SELECT a.id, a.message, a.position, a.url, a.content_type, a.file_name, a.size, a.flags, a.width, a.height,"
-    " a.caption, a.key, a.digest, a.state, a.file, a.file_key, a.thumbnail, a.thumbnail_key, a.preview, a.failures"
+    " a.caption, a.key, a.digest, a.state, a.file, a.file_key, a.thumbnail, a.thumbnail_key, a.preview,"
+    " a.failures, a.trimmed_ms"
 )
 _PLACE: Final = ", c.id, m.timestamp_ms, m.author"
 _FROM: Final = " FROM attachments AS a"
@@ -176,7 +177,7 @@ def _columns(new: NewAttachment) -> tuple[int | str | bytes | None, ...]:
 
 def _attachment(row: Row) -> Attachment:
     (id_, message, position, url, content_type, file_name, size, flags, width, height, caption, *rest) = row
-    key, digest, state, file, file_key, thumbnail, thumbnail_key, preview, failures = rest
+    key, digest, state, file, file_key, thumbnail, thumbnail_key, preview, failures, trimmed_ms = rest
     pointer = NewAttachment(
         url=url,
         content_type=content_type,
@@ -195,4 +196,4 @@ def _attachment(row: Row) -> Attachment:
         thumbnail_key=None if thumbnail_key is None else Secret(thumbnail_key),
         preview=bool(preview),
     )
-    return Attachment(id_, message, position, pointer, failures)
+    return Attachment(id_, message, position, pointer, failures, trimmed_ms)

@@ -106,13 +106,17 @@ class NewAttachment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attachment:
-    """One attachment in the store. failures: downloads in a row that failed."""
+    """One attachment in the store. failures: downloads in a row that failed.
+
+    trimmed_ms: local time at which a rule took the file; None if none did, or it is not known.
+    """
 
     id: int
     message: int
     position: int
     pointer: NewAttachment
     failures: int = 0
+    trimmed_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from veery.store.schema_previews import VERSION_8
 from veery.store.schema_seen import VERSION_14
 from veery.store.schema_storage import VERSION_5
 from veery.store.schema_sync import VERSION_3
+from veery.store.schema_trimmed import VERSION_16
 
 MIGRATIONS: Final[Sequence[Migration]] = (
     (1, VERSION_1),
@@ -42,4 +43,5 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     (13, VERSION_13),
     (14, VERSION_14),
     (15, VERSION_15),
+    (16, VERSION_16),
 )

@@ -150,8 +150,8 @@ class Trimming:
         """Give up at most `limit` local files that the rules fit; the files go once nobody refers to them (`blobs`)."""
         found = self.fitting(now_ms, limit, after)
         self._db.executemany(
-            "UPDATE attachments SET state = 'trimmed', file = NULL, file_key = NULL WHERE id = ?",
-            [(each.attachment,) for each in found],
+            "UPDATE attachments SET state = 'trimmed', file = NULL, file_key = NULL, trimmed_ms = ? WHERE id = ?",
+            [(now_ms, each.attachment) for each in found],
         )
         return found
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from veery.client.attachments.faults import (
     AttachmentGone,
     AttachmentRefused,
+    AttachmentTrimmed,
     FileServerMissing,
     LargeFileRefused,
     PictureRefused,
@@ -25,6 +26,7 @@ __all__ = [
     "Attached",
     "AttachmentGone",
     "AttachmentRefused",
+    "AttachmentTrimmed",
     "AttachmentsService",
     "FileLimits",
     "FileServerMissing",

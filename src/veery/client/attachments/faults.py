@@ -35,6 +35,16 @@ class AttachmentGone(ClientError):
     default_remedy = "File servers keep files for two weeks; ask the sender for it again"
 
 
+class AttachmentTrimmed(AttachmentGone):
+    """A rule that the user set took the file off this device, which has forgotten the way to the server's copy."""
+
+    default_kind = "client.attachment.trimmed"
+    default_remedy = (
+        "It cannot be fetched again, for the key of the server's copy was forgotten when the file came: ask whoever"
+        " sent it. `veery storage rules list` shows your rules"
+    )
+
+
 class FileServerMissing(NotFound):
     """The network names no file server."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from veery.client.attachments.downloading import EXPIRED, Downloads
-from veery.client.attachments.faults import AttachmentGone, AttachmentRefused
+from veery.client.attachments.faults import AttachmentGone, AttachmentRefused, AttachmentTrimmed
 from veery.client.attachments.images import EXTENSIONS, THUMBNAIL_TYPE
 from veery.client.attachments.local_files import LocalFiles
 from veery.client.attachments.preparing import Attached
@@ -25,7 +26,7 @@ from veery.errors import NotFound, ProtocolError, Retry
 from veery.network.proxy import Proxy
 from veery.protocol.account import AccountId
 from veery.protocol.attachments import FileServerRefused, safe_file_name
-from veery.protocol.constants import ATTACHMENTS_MAX
+from veery.protocol.constants import ATTACHMENTS_MAX, SECOND_MS
 from veery.protocol.content import DataMessage, Quote
 from veery.protocol.content.attachment import VOICE_MESSAGE
 from veery.runtime.faults import FilePresent, files_mapped
@@ -99,6 +100,7 @@ class AttachmentsService:
                     "conversation": where,
                     "sent_at": sent_ms,
                     "sender": sender,
+                    "trimmed_at": each.trimmed_ms,
                 }
                 for each, where, sent_ms, sender in tables.attachments.listed(conversation, limit)
             ]
@@ -107,13 +109,16 @@ class AttachmentsService:
     async def content(self, id_: int) -> tuple[str, bytes]:
         """Name and content of an attachment, fetched if it is not here.
 
-        Raises NotFound, AttachmentGone (it has expired, or cannot be opened), NetworkError, FileServerMissing.
+        Raises NotFound, AttachmentGone (it has expired, or cannot be opened), AttachmentTrimmed, NetworkError,
+        FileServerMissing.
         """
         attachment = await self._held(id_)
         pointer = attachment.pointer
         name = safe_file_name(pointer.file_name)
         if pointer.file is not None and pointer.file_key is not None:
             return name, await self.files.read(pointer.file, pointer.file_key)
+        if pointer.state is AttachmentState.TRIMMED:
+            raise _trimmed(attachment)
         if pointer.key is None:
             raise AttachmentGone("the file is not here, and cannot be fetched any more")
         return name, await self._fetched(attachment)
@@ -179,6 +184,12 @@ def _needed(tables: Tables, id_: int) -> Attachment:
     if held is None:
         raise NotFound(f"there is no attachment {id_}", remedy="`veery attachments list` shows them")
     return held
+
+
+def _trimmed(attachment: Attachment) -> AttachmentTrimmed:
+    at = attachment.trimmed_ms
+    day = "" if at is None else f" on {datetime.fromtimestamp(at / SECOND_MS).astimezone().date().isoformat()}"
+    return AttachmentTrimmed(f"a rule of yours took this file off this device{day}")
 
 
 def _attachment(attached: Attached, kept: Kept) -> NewAttachment:
