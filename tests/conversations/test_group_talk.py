@@ -37,6 +37,8 @@ async def test_reactions_replies_and_mentions_in_a_group(tmp_path: Path) -> None
         await alice.client.deleting.unsend(sent)
     with pytest.raises(TimerRefused):
         await alice.client.timers.set(group, DisappearingMode.AFTER_SEND)
+    with pytest.raises(TimerRefused, match=r"after sending only.*Use after-send"):
+        await METHODS["disappear"](alice.client, {"conversation": group, "mode": "after_read", "seconds": None})
     changed = await METHODS["disappear"](alice.client, {"conversation": group, "mode": "after_send", "seconds": None})
     assert changed["disappears"] == {"mode": "after_send", "seconds": 86_400}
     await METHODS["disappear"](alice.client, {"conversation": group, "mode": "off"})

@@ -71,6 +71,11 @@ async def test_a_removed_member_reads_nothing_more(three: list[Device], swarm: M
     await exchange(*three)
     assert await said(carol, group) == ["before", "after"]
     assert bob.id not in await statuses(carol, group)
+    for each in (alice, carol):
+        (*_, notice) = [message.body for message in await each.messages(group) if message.kind == "group_update"]
+        assert notice == f"removed {bob.name}"
+        named = await each.read(lambda tables: tables.groups.member_name(group, bob.account.account_id))
+        assert named == bob.name  # what was said before is still by somebody with a name
     shown = await bob.client.groups.show(group)
     assert (shown["state"], shown["name"]) == ("kicked", "Walkers")
     assert await said(bob, group) == []

@@ -99,6 +99,12 @@ def _set(tables: Tables, id_: str, own: AccountId, mode: DisappearingMode, setti
 
 def _check(conversation: Conversation, own: AccountId, mode: DisappearingMode, timer_s: int) -> None:
     kind = conversation_kind(conversation.id, own)
+    if kind is ConversationKind.GROUP and mode is DisappearingMode.AFTER_READ:
+        raise TimerRefused(
+            "messages of a group disappear after sending only",
+            kind="client.timer.mode",
+            remedy="Use after-send, which an admin sets for everybody",
+        )
     if kind is ConversationKind.GROUP:
         raise TimerRefused("an admin of the group sets this for everybody", kind="client.timer.group")
     if kind is ConversationKind.CONTACT and not (conversation.approved and conversation.approved_me):

@@ -127,13 +127,18 @@ class Groups:
             self._db.execute(f"DELETE FROM {table} = ?", (group.raw,))  # noqa: S608 - names of the schema
 
     def set_names(self, group: AccountId, names: Mapping[AccountId, str]) -> None:
-        """Keep what a group calls its members, in place of what was kept."""
-        self._db.execute("DELETE FROM group_names WHERE group_id = ?", (group.raw,))
+        """Keep what a group calls its members. Whoever is not listed any more keeps the last name, for old messages."""
         rows = [(group.raw, person.raw, name) for person, name in names.items() if name]
-        self._db.executemany("INSERT INTO group_names (group_id, account, name) VALUES (?, ?, ?)", rows)
+        self._db.executemany(
+            "INSERT INTO group_names (group_id, account, name) VALUES (?1, ?2, ?3)"
+            " ON CONFLICT (group_id, account) DO UPDATE SET name = ?3 WHERE name <> ?3",
+            rows,
+        )
+        nameless = [(group.raw, person.raw) for person, name in names.items() if not name]
+        self._db.executemany("DELETE FROM group_names WHERE group_id = ? AND account = ?", nameless)
 
     def member_name(self, group: str, person: AccountId) -> str:
-        """What a group calls a member; empty when it has no name."""
+        """What a group calls a member, or has called a former one; empty when it has no name."""
         row = one(
             self._db,
             "SELECT name FROM group_names WHERE group_id = ? AND account = ?",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conversations.engines import Device, account_of
+from tests.conversations.engines import Device, account_of, store_of
 from veery.client.groups import pending
 from veery.client.groups.naming import told
 from veery.client.groups.pending import InfoNotice, MemberNotice, Pending
@@ -25,8 +25,11 @@ from veery.protocol.content import (
     MemberChangeType,
 )
 from veery.protocol.groups import GroupAdminKeys, group_auth_data
+from veery.store.conversations import CONTACT
 from veery.store.groups import DESTROYED, KICKED, GroupRow
+from veery.store.tables import Tables
 
+GROUP = GroupAdminKeys.from_seed(bytes(32)).group_id.hex
 ids = st.binary(min_size=32, max_size=32).map(lambda key: AccountId(b"\x05" + key))
 notices = st.one_of(
     st.builds(MemberNotice, st.sampled_from(MemberChangeType), st.lists(ids, max_size=3).map(tuple), st.booleans()),
@@ -62,8 +65,22 @@ def test_what_waits_is_kept_as_it_is_and_taken_away_in_order(first: Pending, sec
     ],
 )
 async def test_notices_in_plain_words(alice: Device, update: GroupUpdate, said: str) -> None:
-    found = await alice.read(lambda tables: told(tables, update))
+    found = await alice.read(lambda tables: told(tables, GROUP, update))
     assert found.startswith(said) if said == "made " else found == said
+
+
+async def test_people_in_notices_have_the_name_of_the_contact_else_the_last_one_of_the_group(alice: Device) -> None:
+    contact, former, own = account_of(3).account_id, account_of(4).account_id, alice.client.account
+
+    def work(tables: Tables) -> str:
+        tables.conversations.save(replace(tables.conversations.ensure(contact.hex, CONTACT, 1), name="Carol"))
+        group = AccountId.from_hex(GROUP)
+        tables.groups.set_names(group, {contact: "Caro", former: "Dave"})
+        tables.groups.set_names(group, {contact: "Caro"})  # Dave is in the list no more
+        everybody = (contact.hex, former.hex, own.hex)
+        return told(tables, GROUP, GroupMemberChange(MemberChangeType.REMOVED, b"", everybody))
+
+    assert await store_of(alice.client).run(work) == "removed Carol, Dave, you"
 
 
 async def test_the_document_of_other_devices_follows_the_rows(alice: Device) -> None:

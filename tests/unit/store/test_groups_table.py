@@ -91,4 +91,8 @@ def test_names_of_members(tables: Tables) -> None:
     assert tables.groups.member_name(GROUP.hex, ALICE) == "Alice"
     assert tables.groups.member_name(GROUP.hex, BOB) == ""
     tables.groups.set_names(GROUP, {BOB: "Bob"})
-    assert tables.groups.member_name(GROUP.hex, ALICE) == ""
+    assert tables.groups.member_name(GROUP.hex, ALICE) == "Alice"  # who is not listed any more keeps the last name
+    assert tables.groups.member_name(GROUP.hex, BOB) == "Bob"
+    tables.groups.set_names(GROUP, {ALICE: "Alicia", BOB: ""})
+    assert tables.groups.member_name(GROUP.hex, ALICE) == "Alicia"
+    assert tables.groups.member_name(GROUP.hex, BOB) == ""

@@ -25,11 +25,11 @@ _CHANGES: Final = {
 }
 
 
-def told(tables: Tables, update: GroupUpdate) -> str:
-    """What a notice says of its sender, as the end of a sentence; empty when nothing is to be shown."""
+def told(tables: Tables, group: str, update: GroupUpdate) -> str:
+    """What a notice of a group says of its sender, as the end of a sentence; empty when nothing is to be shown."""
     match update:
         case GroupMemberChange():
-            return _CHANGES[update.type].format(_people(tables, update.member_session_ids))
+            return _CHANGES[update.type].format(_people(tables, group, update.member_session_ids))
         case GroupInfoChange(type=InfoChangeType.NAME):
             return f"named the group {update.updated_name}" if update.updated_name else "renamed the group"
         case GroupInfoChange(type=InfoChangeType.AVATAR):
@@ -50,13 +50,16 @@ def name_of(tables: Tables, person: AccountId, listed: str = "") -> str:
     return known or listed or shorten(person.hex)
 
 
-def _people(tables: Tables, ids: Iterable[str]) -> str:
+def _people(tables: Tables, group: str, ids: Iterable[str]) -> str:
     names: list[str] = []
+    own = tables.accounts.get().account_id
     for each in ids:
         try:
-            names.append(name_of(tables, AccountId.from_hex(each)))
+            person = AccountId.from_hex(each)
         except AccountIdWrong:
             continue
+        listed = tables.groups.member_name(group, person)  # the last one: whoever was removed is not listed any more
+        names.append("you" if person == own else name_of(tables, person, listed))
     more = len(names) - _NAMED_MAX
     shown = ", ".join(names[:_NAMED_MAX]) or "somebody"
     return f"{shown} and {more} more" if more > 0 else shown

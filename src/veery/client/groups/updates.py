@@ -54,7 +54,7 @@ def apply_update(
         case GroupDeleteMemberContent() as request:
             delete_content(room, batch, arrival.sender, request, arrival.timestamp_ms)
         case GroupMemberChange() | GroupInfoChange() | GroupMemberLeftNotification() as notice:
-            keep(batch, arrival, NOTICE, told(batch.tables, notice))
+            keep(batch, arrival, NOTICE, told(batch.tables, room.id.hex, notice))
         case _:
             return Undecoded(GROUP_UPDATE)
     apply_profile(batch, arrival, data.profile, data.profile_key)

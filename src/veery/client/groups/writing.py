@@ -67,7 +67,7 @@ def write_notice(
         timestamp_ms=timestamp_ms,
         outgoing=True,
         kind=NOTICE,
-        body=told(tables, update),
+        body=told(tables, group.hex, update),
         content=encode(content),
         received_ms=times.local_ms,
         expiration=Expiration(int(content.expiration_type), content.expiration_timer),
