@@ -315,6 +315,6 @@ def test_a_group_that_an_admin_ends_is_over_for_all(played: list[Do], chosen: li
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
 @given(st.one_of(played_steps, ended_steps), fates)
-@settings(driven, max_examples=60)
+@settings(driven, max_examples=30)
 def test_long_admins_and_members_agree(played: list[Do], chosen: list[Fate]) -> None:
     run(played, chosen)
