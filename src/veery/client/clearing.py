@@ -3,7 +3,8 @@
 A message takes its time, since its words are written over in the index as well: all of a large conversation at once
 would hold up everybody else who writes. When one batch is not enough, a mark in the settings says up to which message
 the rest goes and what is done in the end. Batches begin at the oldest message, so that a kill in between leaves the
-newest ones, and the mark with them: housekeeping of the next engine goes on there. What arrives meanwhile stays.
+newest ones, and the mark with them: housekeeping of the next engine goes on there. What arrives meanwhile stays. A
+conversation that is cleared again before that (by its user, or by an admin of a group) has a mark for each.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from veery.store.sql import INTEGER_MAX
 from veery.store.tables import Tables
 
 BATCH: Final = 200  # messages in a transaction: a few tenths of a second in a store of a million
-_MARK: Final = "clearing:"  # setting, one for each conversation
+_MARK: Final = "clearing:"  # setting, one for each conversation: a list of marks
 
 Told = Callable[[int, int], None]  # messages that are gone, and all that go
 
@@ -60,19 +61,20 @@ def begin(
     then: CLEARED, REMOVED or FORGOTTEN, made when all are gone. Whoever calls this looks to it that `go_on` is called
     until nothing is left; housekeeping does.
     """
-    mark = Mark(tables.messages.last_id(), until_ms, "" if then is None else then.value)
-    return _step(tables, conversation, mark, now_ms, batch)
+    new = Mark(tables.messages.last_id(), until_ms, "" if then is None else then.value)
+    marks = [each for each in _marks(tables, conversation) if not _covers(new, each)]
+    return _step(tables, conversation, [*marks, new], now_ms, batch)
 
 
 def go_on(tables: Tables, conversation: str, now_ms: int, batch: int = BATCH) -> Step:
     """Remove the next messages of a conversation that has a mark; without one nothing."""
-    text = tables.accounts.setting(_MARK + conversation)
-    if text is None:
+    marks = _marks(tables, conversation)
+    if not marks:
         return Step(0, 0)
     if tables.conversations.settings(conversation) is None:  # gone, with all its messages, by another way
         tables.accounts.set_setting(_MARK + conversation, None)
         return Step(0, 0)
-    return _step(tables, conversation, msgspec.json.decode(text, type=Mark), now_ms, batch)
+    return _step(tables, conversation, marks, now_ms, batch)
 
 
 def marked(tables: Tables) -> tuple[str, ...]:
@@ -99,14 +101,15 @@ class Clearing:
 
         async with self._clearing:
             step = await self._core.write(first)
-            total = step.removed + step.left
+            removed = step.removed
             while step.left:
                 if told is not None:
-                    told(total - step.left, total)
+                    told(removed, removed + step.left)
                 step = await self._next(conversation, now_ms)
+                removed += step.removed
         if told is not None:
-            told(total, total)
-        return total
+            told(removed, removed)
+        return removed
 
     async def finish(self) -> None:
         """Go on where others have stopped, unless a conversation is being cleared now."""
@@ -123,15 +126,33 @@ class Clearing:
         return await self._core.write(work)
 
 
-def _step(tables: Tables, conversation: str, mark: Mark, now_ms: int, batch: int) -> Step:
-    ids = tables.messages.oldest(conversation, batch, mark.last_id, mark.until_ms)
-    tables.messages.delete(ids)
-    left = tables.messages.count(conversation, mark.last_id, mark.until_ms) if len(ids) == batch else 0
-    text = msgspec.json.encode(mark).decode() if left else None
+def _marks(tables: Tables, conversation: str) -> list[Mark]:
+    text = tables.accounts.setting(_MARK + conversation)
+    return [] if text is None else msgspec.json.decode(text, type=list[Mark])
+
+
+def _covers(new: Mark, held: Mark) -> bool:
+    """Whether a mark does all that an earlier one would still do."""
+    return new.last_id >= held.last_id and new.until_ms >= held.until_ms and held.then in ("", new.then)
+
+
+def _step(tables: Tables, conversation: str, marks: list[Mark], now_ms: int, batch: int) -> Step:
+    waiting, removed = list(marks), 0
+    while waiting:
+        mark = waiting[0]
+        ids = tables.messages.oldest(conversation, batch - removed, mark.last_id, mark.until_ms)
+        tables.messages.delete(ids)
+        removed += len(ids)
+        if removed == batch and tables.messages.count(conversation, mark.last_id, mark.until_ms):
+            break
+        waiting.pop(0)
+        if mark.then:
+            _make(tables, conversation, Change(mark.then), now_ms)
+        if mark.then == Change.FORGOTTEN.value:
+            waiting.clear()  # whatever else was to go is gone with the conversation
+    text = msgspec.json.encode(waiting).decode() if waiting else None
     tables.accounts.set_setting(_MARK + conversation, text)
-    if not left and mark.then:
-        _make(tables, conversation, Change(mark.then), now_ms)
-    return Step(len(ids), left)
+    return Step(removed, sum(tables.messages.count(conversation, each.last_id, each.until_ms) for each in waiting))
 
 
 def _make(tables: Tables, conversation: str, change: Change, now_ms: int) -> None:

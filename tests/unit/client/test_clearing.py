@@ -121,3 +121,36 @@ async def test_a_conversation_that_went_by_another_way_leaves_no_mark(alice: Dev
 async def test_nobody_is_cleared_who_is_not_there(alice: Device) -> None:
     with pytest.raises(NotFound):
         await clearing(alice).clear("05" + "11" * 32, Change.CLEARED)
+
+
+async def test_a_second_clearing_does_not_take_the_place_of_the_first(alice: Device, clock: ManualClock) -> None:
+    """An admin may clear a part of a group while its user's own clearing of all of it is under way."""
+    await keep(alice, clock, 0, 9)
+    name, now_ms, store = own(alice), clock.now_ms(), store_of(alice.client)
+    first = await store.run(lambda tables: begin(tables, name, now_ms, then=Change.CLEARED, batch=2))
+    assert (first.removed, first.left) == (2, 7)
+    second = await store.run(lambda tables: begin(tables, name, now_ms, until_ms=now_ms + 4, batch=2))
+    assert second.removed == 2
+    await clearing(alice).finish()
+    assert await bodies(alice) == []
+    assert (await changes(alice)).count("cleared") == 1
+    assert await alice.client.read(marked) == ()
+
+
+async def test_a_clearing_that_covers_an_earlier_one_stands_for_it(alice: Device, clock: ManualClock) -> None:
+    await keep(alice, clock, 0, 9)
+    name, now_ms, store = own(alice), clock.now_ms(), store_of(alice.client)
+    await store.run(lambda tables: begin(tables, name, now_ms, until_ms=now_ms + 7, batch=2))
+    assert await clearing(alice).clear(name, Change.CLEARED) == 7
+    assert await bodies(alice) == []
+    assert await alice.client.read(marked) == ()
+
+
+async def test_a_conversation_that_is_forgotten_takes_later_marks_along(alice: Device, clock: ManualClock) -> None:
+    await keep(alice, clock, 0, 9)
+    name, now_ms, store = own(alice), clock.now_ms(), store_of(alice.client)
+    await store.run(lambda tables: begin(tables, name, now_ms, then=Change.FORGOTTEN, batch=2))
+    await store.run(lambda tables: begin(tables, name, now_ms, then=Change.CLEARED, batch=2))
+    await clearing(alice).finish()
+    assert await alice.client.read(lambda tables: tables.conversations.get(name)) is None
+    assert await alice.client.read(marked) == ()
