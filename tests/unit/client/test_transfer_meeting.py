@@ -24,7 +24,8 @@ from veery.client.transfer import (
     receive_by_server,
 )
 from veery.client.transfer.meeting import RUN_SIZE, RUNS_MAX, Frame, Meeting, MeetingPlace
-from veery.client.transfer.session import SPAKE_SIZE, agree
+from veery.client.transfer.server_sender import Kept
+from veery.client.transfer.session import SPAKE_SIZE, Session, agree
 from veery.errors import Misuse
 from veery.protocol.attachments import FileServer, http_id
 from veery.protocol.crypto import XCHACHA_NONCE_SIZE, blake2b, ed25519_from_seed, xchacha_encrypt
@@ -137,6 +138,49 @@ async def test_three_wrong_codes_end_the_offer(tmp_path: Path, world: World) -> 
         with pytest.raises(CodeNotTheSame):
             await running
     assert not (tmp_path / "new" / "store.json").exists()
+
+
+async def test_a_wrong_proof_is_kept_before_its_guesser_is_told(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a kill in between does not give the guess back."""
+    happened: list[str] = []
+
+    class Noting(Kept):
+        async def guessed(self, guesses: int) -> None:
+            happened.append(f"kept {guesses}")
+
+    refuse = Session.refuse
+
+    async def refused(session: Session) -> None:
+        happened.append("told")
+        await refuse(session)
+
+    monkeypatch.setattr(Session, "refuse", refused)
+    offered = Offered(await backup(tmp_path), SECRET, ID, CODE, Secret(bytes(32)), guesses=1)
+    sender = ServerSender(world.road(), SERVER, offered, lambda *_: None, CLOCK, RANDOM, kept=Noting(), look_s=LOOK_S)
+    running = asyncio.create_task(sender.run())
+    for _ in range(2):
+        with pytest.raises(CodeNotTheSame):
+            await receive(world, tmp_path / "new", WRONG)
+    with pytest.raises(CodeNotTheSame):
+        await running
+    assert happened == ["kept 2", "told", "kept 3", "told"]
+
+
+async def test_an_offer_whose_guesses_are_spent_does_not_go_on(tmp_path: Path, world: World) -> None:
+    offered = Offered(await backup(tmp_path), SECRET, ID, CODE, Secret(bytes(32)), guesses=3)
+    with pytest.raises(CodeNotTheSame):
+        await ServerSender(world.road(), SERVER, offered, lambda *_: None, CLOCK, RANDOM, look_s=LOOK_S).run()
+
+
+async def test_what_waits_for_an_old_device_is_little(world: World) -> None:
+    """Whoever knows the nameplate can leave frames for it, in every run."""
+    for begun, most in ((lambda _: None, 16), (None, 1_024)):
+        pipe = Meeting(world.place(), CLOCK, begun=begun).begin(bytes(RUN_SIZE))
+        for number in range(2_000):
+            pipe.take(Frame(bytes(RUN_SIZE), 0, number, b""))
+        assert len(pipe._frames) == most
 
 
 async def test_runs_of_before_a_restart_are_no_guesses(tmp_path: Path, world: World) -> None:

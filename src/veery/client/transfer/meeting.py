@@ -52,7 +52,7 @@ LOOK_S: Final = 1.5  # between two looks
 GREETING_S: Final = 120.0  # for the old device to answer
 SILENT_S: Final = 300.0  # for anything else, and for a swarm that does not answer
 _OLD, _NEW = 0, 1
-_FRAMES_MAX: Final = 1_024  # that wait to be read in one run
+_FRAMES_MAX: Final = {_OLD: 16, _NEW: 1_024}  # that wait to be read in one run; an old device is told little
 _FRAME_BYTES_MAX: Final = 16 * 1024
 _PAUSES_S: Final = (1.0, 3.0, 10.0, 30.0)
 _LEAVE_S: Final = 10.0
@@ -167,7 +167,7 @@ class MeetingPipe:
 
     def take(self, frame: Frame) -> None:
         """A frame of the other side has come, in whatever order."""
-        if self._read <= frame.number < self._read + _FRAMES_MAX:
+        if self._read <= frame.number < self._read + _FRAMES_MAX[self._side]:
             self._frames.setdefault(frame.number, frame.data)
             self._came.set()
 

@@ -101,6 +101,8 @@ class ServerSender:
         others, FileServerRefused, NetworkError, FileFault.
         """
         try:
+            if self._spent:  # the last wrong code was given right before a kill
+                raise self._withdrawn()
             await beside(self._until_done(), self._meeting.listen())
         finally:
             for task in self._runs:
@@ -116,8 +118,10 @@ class ServerSender:
             if self._meeting.crowded:
                 raise TransferFault("somebody else uses this code", remedy="Begin anew, with another code")
             waiting = asyncio.ensure_future(sleep(self._clock, _WATCH_S))
-            await asyncio.wait((self._done, waiting), return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
+            try:
+                await asyncio.wait((self._done, waiting), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
         await self._done
 
     def _begin(self, pipe: MeetingPipe) -> None:
@@ -138,9 +142,8 @@ class ServerSender:
             self._takes_over()
             await self._give(session)
         except CodeNotTheSame:
-            await self._kept.guessed(self._offered.guesses)
             if self._spent:
-                self._end(CodeNotTheSame("wrong codes were given", remedy="Begin anew, with another code"))
+                self._end(self._withdrawn())
         except (TransferFault, NetworkError) as error:
             log.info("A run of the transfer ended: %s", error)  # the device may come back and go on
         except VeeryError as error:
@@ -155,9 +158,13 @@ class ServerSender:
             self._proved.cancel()
         self._proved = asyncio.current_task()
 
-    def _guessed(self) -> None:
-        """Count at once: proofs that come together must not be more than are allowed."""
+    async def _guessed(self) -> None:
+        """Count at once: proofs that come together must not be more than are allowed, nor may a kill forget one."""
         self._offered.guesses += 1
+        await self._kept.guessed(self._offered.guesses)
+
+    def _withdrawn(self) -> CodeNotTheSame:
+        return CodeNotTheSame("wrong codes were given", remedy="Begin anew, with another code")
 
     @property
     def _spent(self) -> bool:

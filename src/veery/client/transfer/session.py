@@ -10,7 +10,7 @@ is a `Pipe`: a connection (`connection`), or messages in a swarm (`meeting`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -104,9 +104,9 @@ class Session:
 
 
 async def agree(
-    pipe: Pipe, code: TransferCode, *, old_device: bool, wrong: Callable[[], None] = lambda: None
+    pipe: Pipe, code: TransferCode, *, old_device: bool, wrong: Callable[[], Awaitable[None]] | None = None
 ) -> Session:
-    """Agree on keys with whoever has the same code. wrong: called when the other side's proof is, before it is told.
+    """Agree on keys with whoever has the same code. wrong: done when the other side's proof is, before it is told.
 
     Raises CodeNotTheSame, TransferBroken.
     """
@@ -127,7 +127,8 @@ async def agree(
     try:
         await session.receive()
     except CodeNotTheSame:
-        wrong()
+        if wrong is not None:
+            await wrong()
         await session.refuse()
         raise
     await session.send(b"")
