@@ -105,7 +105,9 @@ def test_events() -> None:
     event = {"event": "message", **message(request=True)}
     assert event_lines(event, NAMES) == ["2025-11-24 16:00 Alice (05a1a1…) (message request) [v1]", "    hello"]
     failed = {"event": "state", "id": 7, "state": "failed", "reason": "network.clock"}
-    assert event_lines(failed, NAMES) == ["message #7 failed: network.clock"]
+    assert event_lines(failed, NAMES) == [
+        "message #7 failed: the clock of this machine is wrong; set it, for example with `timedatectl set-ntp true`"
+    ]
     assert event_lines({"event": "state", "id": 7, "state": "sealed"}, NAMES) == []
     assert event_lines({"event": "something new"}, NAMES) == []
     assert event_lines({"event": "gap", "seq": 9}, NAMES) == ["events up to 9 were removed before they were read here"]
@@ -147,14 +149,15 @@ def test_outbox_rows() -> None:
         "state": "sealed",
         "attempts": 3,
         "next_attempt_at": NOW + 90_000,
-        "last_error": "network",
+        "last_error": "network.proxy.unreachable",
     }
-    assert outbox_row(copy, NAMES, NOW) == ("#4", "Alice (05a1a1…)", "message", "sealed", "3", "in 1 min", "network")
+    row = ("#4", "Alice (05a1a1…)", "message", "sealed", "3", "in 1 min", "the proxy does not answer")
+    assert outbox_row(copy, NAMES, NOW) == row
     control = {**copy, "message": None, "role": "control", "next_attempt_at": NOW - 1, "last_error": None}
     assert outbox_row(control, {}, NOW) == ("n9", shorten(ALICE), "notice", "sealed", "3", "now", "")
-    failed = {**control, "state": "failed", "next_attempt_at": None, "last_error": "network.store"}
+    failed = {**control, "state": "failed", "next_attempt_at": None, "last_error": "network.store.refused"}
     assert outbox_row({**failed, "role": "sync"}, {}, NOW)[1] == "own devices"
-    assert outbox_row(failed, {}, NOW) == ("n9", shorten(ALICE), "notice", "failed", "3", "", "network.store")
+    assert outbox_row(failed, {}, NOW) == ("n9", shorten(ALICE), "notice", "failed", "3", "", "a node does not take it")
 
 
 def test_levels_and_what_is_shown_beside_them() -> None:
@@ -247,7 +250,9 @@ def test_events_of_changes() -> None:
     assert event_lines(reaction, NAMES) == ["05b2b2…b2b2 takes 👍 from message #7"]
     assert event_lines({"event": "deleted", "id": 7, "by": ALICE}, NAMES) == ["message #7 was deleted for everyone"]
     assert event_lines({"event": "deleted", "id": 7, "by": None}, NAMES) == []
-    assert event_lines({"event": "outbox", "copy": 9, "reason": "network"}, NAMES) == ["notice n9 failed: network"]
+    for_good = {"event": "outbox", "copy": 9, "reason": "client.group.kicked"}
+    said = "notice n9 failed: you were removed from the group; ask an admin to invite you again"
+    assert event_lines(for_good, NAMES) == [said]
 
 
 @pytest.mark.parametrize(

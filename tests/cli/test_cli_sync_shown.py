@@ -99,8 +99,7 @@ def test_what_the_network_has_forgotten_and_what_was_set_aside(monkeypatch: pyte
     assert "without a change of its own" not in shown
     assert f"given up: nickname of {shorten(BOB)}" in shown
     assert "3 parts here of a document whose other parts have not come" in shown
-    assert "1 item set aside (config.bt)" in shown
-    assert "2 items set aside (config.zstd)" in shown
+    assert "3 items set aside (synchronised data could not be read)" in shown
 
 
 def test_a_long_absence(monkeypatch: pytest.MonkeyPatch) -> None:

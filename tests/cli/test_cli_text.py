@@ -60,7 +60,10 @@ def test_counts() -> None:
         ({"state": "stored", "stored_on": 5, "swarm_size": 7}, "stored on 5 of 7"),
         ({"state": "stored", "stored_on": None}, "stored"),
         ({"state": "read", "stored_on": 5, "swarm_size": 7}, "read"),
-        ({"state": "failed", "reason": "network.unreachable"}, "failed: network.unreachable"),
+        (
+            {"state": "failed", "reason": "network.unreachable"},
+            "failed: nobody answers; it is tried again by itself; `veery doctor` shows where the way ends",
+        ),
     ],
 )
 def test_states_in_words(fields: dict[str, object], said: str) -> None:

@@ -11,10 +11,10 @@ from veery.cli.console import Console
 from veery.cli.questions import answer, answers
 from veery.cli.quick import Questions
 from veery.cli.shown import NOTICE_MARK, OUTBOX_HEAD, Json, outbox_row, titles
-from veery.cli.text import now_ms, state_words
+from veery.cli.text import FOR_KEYS, now_ms, state_words
+from veery.client.reasons import reason_of
 
 _NAMES: Final[Questions] = (("conversations", {"hidden": True}), ("requests", {}))
-_FOR_KEYS: Final = ("client.keys.waiting", "client.keys.required")
 _CHOICES: Final = """\
 What waits for keys goes out when new keys of the recipient are seen: keep waiting, or send it with long-term keys this
 once, with `veery outbox send-anyway ID`."""
@@ -30,8 +30,11 @@ def outbox(options: Namespace, console: Console) -> int:
     elif waiting:
         now, names = now_ms(), titles([*known, *asking])
         console.table(OUTBOX_HEAD, [outbox_row(copy, names, now) for copy in waiting])
-        if any(copy["reason"] in _FOR_KEYS for copy in waiting):
+        if any(copy["reason"] in FOR_KEYS for copy in waiting):
             console.talk(_CHOICES)
+        errors = dict.fromkeys(str(copy["last_error"]) for copy in waiting if copy["last_error"])
+        for reason in map(reason_of, (each for each in errors if each not in FOR_KEYS)):
+            console.talk(f"{reason.said[0].upper()}{reason.said[1:]}: {reason.remedy}.")
     else:
         console.talk("Nothing waits: every message is stored.")
     return Exit.DONE

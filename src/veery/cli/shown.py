@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from veery.cli.text import ago, clock_time, count, duration, one_line, printable, size, state_words
+from veery.client.reasons import reason_of
 from veery.secret import shorten
 
 Json: TypeAlias = Mapping[str, Any]
@@ -179,7 +180,7 @@ def event_lines(event: Json, names: Mapping[str, str], own: str = "") -> list[st
     if kind == "group":
         return group_lines(event, names)
     if kind == "outbox":
-        return [f"notice {NOTICE_MARK}{event['copy']} failed: {event['reason']}"]
+        return [f"notice {NOTICE_MARK}{event['copy']} failed: {reason_of(str(event['reason']), failed=True)}"]
     if kind == "device":
         return [f"{printable(str(event['text']))}."]
     if kind == "unreadable":
@@ -258,7 +259,12 @@ def outbox_row(copy: Json, names: Mapping[str, str], now: int) -> tuple[str, ...
     state, since = str(copy["state"]), copy.get("waiting_since")
     if since is not None:
         state = f"{state} since {clock_time(int(since))}"
-    return number, to, what, state, str(copy["attempts"]), wait, str(copy["last_error"] or "")
+    return number, to, what, state, str(copy["attempts"]), wait, said_of(copy["last_error"])
+
+
+def said_of(kind: object) -> str:
+    """What happened, for a kind of error; nothing for none."""
+    return reason_of(str(kind)).said if kind else ""
 
 
 def path_row(path: Json) -> tuple[str, ...]:

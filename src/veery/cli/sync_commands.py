@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from veery.cli.command import Exit
 from veery.cli.console import Console
 from veery.cli.questions import answer
 from veery.cli.text import ago, clock_time, count, now_ms, one_line, printable
+from veery.client.reasons import reason_of
 from veery.protocol.constants import ACCOUNT_ID_HEX
 from veery.secret import shorten
 
@@ -57,7 +59,7 @@ def _general(found: Mapping[str, Any]) -> list[str]:
     if found["restored"]:
         lines.append("This account was restored and has not read what its other devices share; nothing is stored yet.")
     if found["error"]:
-        lines.append(f"The last attempt to store failed ({printable(str(found['error']))}); it is repeated.")
+        lines.append(f"The last attempt to store failed: {reason_of(str(found['error'])).said}. It is repeated.")
     if away := found["away"]:
         span = f"{clock_time(away['since'])} to {clock_time(away['until'])}"
         lines.append(
@@ -123,7 +125,7 @@ def _words(change: Mapping[str, Any]) -> str:
 def _remarks(each: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     if each["refused"]:
-        found.append(f"too large, or not allowed ({printable(str(each['refused']))})")
+        found.append(f"too large, or not allowed ({reason_of(str(each['refused'])).said})")
     if each["forgotten"]:
         again = "" if each["read_only"] else "; stored again from here"
         found.append(f"the network had forgotten it on {clock_time(each['forgotten'])}{again}")
@@ -132,8 +134,8 @@ def _remarks(each: Mapping[str, Any]) -> list[str]:
         found.append(f"changes of this device were too old on {lost} and were given up for newer ones")
     if each["incomplete"]:
         found.append(f"{count(each['incomplete'], 'part')} here of a document whose other parts have not come")
-    found += [
-        f"{count(number, 'item')} set aside ({printable(str(reason))})"
-        for reason, number in sorted(each["set_aside"].items())
-    ]
+    aside: Counter[str] = Counter()
+    for reason, number in each["set_aside"].items():
+        aside[reason_of(str(reason)).said] += number
+    found += [f"{count(number, 'item')} set aside ({said})" for said, number in sorted(aside.items())]
     return found

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from veery.client.reasons import reason_of
+
 _TURNS: Final = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # embeddings, overrides, isolates
 _BREAKS: Final = (0x2028, 0x2029)
 _OBEYED: Final = (*range(0x20), *range(0x7F, 0xA0), *_TURNS, *_BREAKS)
@@ -85,6 +87,9 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+FOR_KEYS: Final = ("client.keys.waiting", "client.keys.required")  # reasons that `outbox send-anyway` ends
+
+
 def state_words(fields: Mapping[str, Any]) -> str:
     """The fate of a message: queued, waiting for keys, sealed, stored on 5 of 7, read, failed: reason."""
     state = str(fields.get("state") or "")
@@ -92,9 +97,10 @@ def state_words(fields: Mapping[str, Any]) -> str:
     if state == "stored" and stored_on is not None:
         return f"stored on {stored_on} of {swarm_size}" if swarm_size else f"stored on {stored_on}"
     if state == "failed" and fields.get("reason"):
-        return f"failed: {fields['reason']}"
+        return f"failed: {reason_of(str(fields['reason']), failed=True)}"
     if state == "queued" and fields.get("reason"):
-        return "waiting for keys"
+        for_keys = fields["reason"] in FOR_KEYS
+        return "waiting for keys" if for_keys else f"waiting: {reason_of(str(fields['reason']))}"
     return state
 
 

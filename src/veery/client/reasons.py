@@ -8,7 +8,7 @@ with theirs. A test finds the kinds that the code can write, and asks for the wo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _RETRY: Final = "try again with `veery outbox retry`"
@@ -150,9 +150,13 @@ _UNKNOWN: Final = Reason(
 )
 
 
-def reason_of(kind: str) -> Reason:
-    """The words for a kind: its own, those of the longest family, or none in particular."""
-    return find_reason(kind) or _UNKNOWN
+def reason_of(kind: str, *, failed: bool = False) -> Reason:
+    """The words for a kind: its own, those of the longest family, or none in particular.
+
+    failed: it was given up, and so is not tried again by itself.
+    """
+    found = find_reason(kind) or _UNKNOWN
+    return replace(found, remedy=found.remedy.replace(_WAIT, _RETRY)) if failed else found
 
 
 def find_reason(kind: str) -> Reason | None:

@@ -162,7 +162,7 @@ class Sending:
 
 
 def _failed(message: int, kind: str) -> SendFailed:
-    reason = reason_of(kind)
+    reason = reason_of(kind, failed=True)
     return SendFailed(f"message #{message} was not sent: {reason.said}", kind=kind, remedy=reason.sentence)
 
 
