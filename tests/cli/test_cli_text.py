@@ -62,7 +62,7 @@ def test_counts() -> None:
         ({"state": "read", "stored_on": 5, "swarm_size": 7}, "read"),
         (
             {"state": "failed", "reason": "network.unreachable"},
-            "failed: nobody answers; it is tried again by itself; `veery doctor` shows where the way ends",
+            "failed: nobody answers; try again with `veery outbox retry`; `veery doctor` shows where the way ends",
         ),
     ],
 )
