@@ -38,16 +38,6 @@ TEXT: Final = "as good as any"
 Fields = dict[bytes, bt.Encodable]
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def swarm(clock: ManualClock) -> MemorySwarm:
-    return MemorySwarm(clock)
-
-
 @dataclass
 class World:
     """A group of Alice (admin), Bob and Carol. key: what messages are sealed with now."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from tests.conversations.engines import Device, make_device
-from tests.conversations.group_devices import exchange, group_of, people, said, statuses
+from tests.conversations.group_devices import exchange, group_of, said, statuses
 from tests.conversations.memory_swarm import MemorySwarm
 from veery.protocol.account import AccountId
 from veery.protocol.constants import DAY_MS
@@ -23,24 +22,6 @@ from veery.secret import Secret
 from veery.store.inbox import Apply, FetchedBatch, FetchedItem, Inbox, Recorded, Undecoded
 
 MESSAGES = int(Namespace.GROUP_MESSAGES)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def swarm(clock: ManualClock) -> MemorySwarm:
-    return MemorySwarm(clock)
-
-
-@pytest.fixture
-async def three(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[list[Device]]:
-    found = await people(tmp_path, swarm, clock, 3)
-    yield found
-    for each in found:
-        await each.client.close()
 
 
 def sealed(author: Device, group: str, key: Secret, text: str, *, foreign: str | None = None) -> bytes:

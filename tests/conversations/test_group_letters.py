@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.conversations.engines import Device
-from tests.conversations.group_devices import exchange, group_of, people, said, statuses
+from tests.conversations.group_devices import exchange, group_of, said, statuses
 from tests.conversations.memory_swarm import Fate, MemorySwarm, calm
 from veery.client.groups import soon as waiting
 from veery.client.groups.faults import GroupPushRefused, GroupRefused
 from veery.errors import NetworkError
-from veery.runtime.clock import ManualClock
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def swarm(clock: ManualClock) -> MemorySwarm:
-    return MemorySwarm(clock)
-
-
-@pytest.fixture
-async def three(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[list[Device]]:
-    found = await people(tmp_path, swarm, clock, 3)
-    yield found
-    for each in found:
-        await each.client.close()
 
 
 def letters(swarm: MemorySwarm, device: Device) -> int:

@@ -21,16 +21,6 @@ from veery.runtime.clock import ManualClock
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def swarm(clock: ManualClock) -> MemorySwarm:
-    return MemorySwarm(clock)
-
-
-@pytest.fixture
 async def three(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[list[Device]]:
     """Alice's laptop and phone, which are linked, and Bob."""
     laptop = await first_device(tmp_path, swarm, clock)

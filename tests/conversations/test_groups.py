@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from tests.conversations.engines import Device
-from tests.conversations.group_devices import exchange, group_of, people, said, statuses
+from tests.conversations.group_devices import exchange, group_of, said, statuses
 from tests.conversations.memory_swarm import Fate, MemorySwarm, calm
 from veery.client.groups.faults import GroupClosed, GroupRefused, NotAdmin
 from veery.errors import NetworkError
@@ -17,24 +14,6 @@ from veery.protocol.groups import Member
 from veery.protocol.groups.members import Progress
 from veery.runtime.clock import ManualClock
 from veery.store.tables import Tables
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def swarm(clock: ManualClock) -> MemorySwarm:
-    return MemorySwarm(clock)
-
-
-@pytest.fixture
-async def three(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[list[Device]]:
-    found = await people(tmp_path, swarm, clock, 3)
-    yield found
-    for each in found:
-        await each.client.close()
 
 
 async def test_a_group_is_made_joined_and_talks(three: list[Device]) -> None:

@@ -25,16 +25,6 @@ OF_BEFORE = tuple(each for each in rows.INCLUDED if each not in NEW)
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def swarm(clock: ManualClock) -> MemorySwarm:
-    return MemorySwarm(clock)
-
-
-@pytest.fixture
 async def alice(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[Device]:
     device = await make_device(tmp_path, swarm, clock, "alice", 1)
     yield device
