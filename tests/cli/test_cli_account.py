@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.harness import Home
 from veery.protocol.account import Account
+from veery.protocol.fingerprint import fingerprint_of
 
 
 def create(home: Home, *args: str, env: dict[str, str] | None = None) -> dict[str, object]:
@@ -23,7 +24,8 @@ def test_create_prints_id_and_words_once(home: Home) -> None:
     done = home.veery("account", "create", "--name", "Alice", "--network", str(home.network()), "--no-passphrase")
     assert done.code == 0
     found = re.fullmatch(
-        r"Account ID  (05[0-9a-f]{64})\nName        Alice\nProfile     default\n\n"
+        r"Account ID   (05[0-9a-f]{64})\nFingerprint  (?:[0-9a-f]{4} ?){4}\n"
+        r"Name         Alice\nProfile      default\n\n"
         r"Recovery password:\n\n  ([a-z]+(?: [a-z]+){12})\n\n",
         done.out,
     )
@@ -36,7 +38,8 @@ def test_create_prints_id_and_words_once(home: Home) -> None:
         " be this account.\n"
     )
     shown = home.veery("account", "show")
-    assert shown.out == f"Account ID  {found[1]}\nName        Alice\nProfile     default\n"
+    of_key = fingerprint_of(found[1])
+    assert shown.out == f"Account ID   {found[1]}\nFingerprint  {of_key}\nName         Alice\nProfile      default\n"
     assert shown.err == ""
 
 
@@ -47,7 +50,9 @@ def test_create_as_json(home: Home) -> None:
     assert told["profile"] == "default"
     assert told["unlock"] == "key file"
     shown = home.veery("account", "show", "--json")
-    assert shown.record == {"account_id": told["account_id"], "name": "Alice", "profile": "default"}
+    id_ = told["account_id"]
+    of_key = fingerprint_of(id_)
+    assert shown.record == {"account_id": id_, "fingerprint": of_key, "name": "Alice", "profile": "default"}
     assert home.veery("account", "show", "--json", "--words").record["words"] == told["words"]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.harness import Home, Service
 from tests.cli.test_cli_talk import Lab, Person, talk
+from veery.protocol.fingerprint import fingerprint_of
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab-messages")]
 
@@ -52,7 +53,7 @@ def test_reactions_replies_and_mentions(friends: tuple[Person, Person]) -> None:
     assert (put["changed"], put["reactions"]) == (True, [{"emoji": "👍", "sender": bob.id}])
     assert bob.good("react", "1", "👍").err == "It is there already.\n"
     stored(bob)
-    assert f"Bob ({bob.id[:6]}…) puts 👍 on message #1\n" in alice.good("receive").out
+    assert f"Bob ({fingerprint_of(bob.id)}) puts 👍 on message #1\n" in alice.good("receive").out
     assert alice.good("messages", "Bob").out.splitlines()[1:3] == ["    hello", "    👍"]
     assert bob.veery("react", "1", "thumb").err == (
         "veery: This is no emoji. Give one emoji, as in `veery react 12 👍`.\n"
@@ -142,7 +143,9 @@ def wait_gone(person: Person, other: str, number: int) -> None:
 def test_places_and_notifications(friends: tuple[Person, Person]) -> None:
     alice, bob = friends
     assert alice.good("conversation", "pin", "Bob", "--json").record["pinned"] is True
-    assert alice.good("conversation", "mute", "Bob").err == f"Messages of Bob ({bob.id[:6]}…) do not notify.\n"
+    assert (
+        alice.good("conversation", "mute", "Bob").err == f"Messages of Bob ({fingerprint_of(bob.id)}) do not notify.\n"
+    )
     assert "Bob (pinned, muted)" in alice.good("conversations").out
     bob.good("send", "Alice", "quietly")
     (event,) = [each for each in alice.good("receive", "--json").records if each["event"] == "message"]

@@ -26,6 +26,7 @@ from veery.cli.text import read_duration
 from veery.secret import shorten
 
 ALICE, BOB = "05" + "a1" * 32, "05" + "b2" * 32
+OF_ALICE, OF_BOB = "95de 685a 6d0e 253e", "225d a467 a4d5 2bf9"  # their fingerprints
 NOW = 1_764_000_000_000
 NAMES = {ALICE: "Alice"}
 
@@ -66,7 +67,7 @@ def message(**changes: Any) -> dict[str, Any]:
 
 
 def test_an_incoming_message() -> None:
-    assert message_lines(message(), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…) [v1]", "    hello"]
+    assert message_lines(message(), NAMES) == [f"#7 2025-11-24 16:00 Alice ({OF_ALICE}) [v1]", "    hello"]
     assert message_lines(message(), {})[0] == "#7 2025-11-24 16:00 05a1a1…a1a1 [v1]"
 
 
@@ -91,19 +92,21 @@ def test_what_belongs_to_a_message() -> None:
         NAMES,
     )
     assert lines == [
-        "#7 2025-11-24 16:00 Alice (05a1a1…) [v1] (disappears 2025-11-24 16:01)",
+        f"#7 2025-11-24 16:00 Alice ({OF_ALICE}) [v1] (disappears 2025-11-24 16:01)",
         "    > answers 05b2b2…b2b2, 2025-11-24 16:00",
         "    > [original message not found]",
         "    [a b.png, 2.0 KiB]",
         "    👍",
     ]
-    assert message_lines(message(deleted="everywhere"), NAMES) == ["#7 2025-11-24 16:00 Alice (05a1a1…) [v1] (deleted)"]
+    assert message_lines(message(deleted="everywhere"), NAMES) == [
+        f"#7 2025-11-24 16:00 Alice ({OF_ALICE}) [v1] (deleted)"
+    ]
     assert message_lines(message(kind="timer_changed", text=""), NAMES)[1] == "    [timer changed]"
 
 
 def test_events() -> None:
     event = {"event": "message", **message(request=True)}
-    assert event_lines(event, NAMES) == ["2025-11-24 16:00 Alice (05a1a1…) (message request) [v1]", "    hello"]
+    assert event_lines(event, NAMES) == [f"2025-11-24 16:00 Alice ({OF_ALICE}) (message request) [v1]", "    hello"]
     failed = {"event": "state", "id": 7, "state": "failed", "reason": "network.clock"}
     assert event_lines(failed, NAMES) == [
         "message #7 failed: the clock of this machine is wrong; set it, for example with `timedatectl set-ntp true`"
@@ -124,16 +127,17 @@ def test_conversations() -> None:
         "unread": 0,
         "active_at": NOW - 120_000,
     }
-    assert conversation_row(row, NOW) == ("Alice\\x1b (pinned, blocked)", "", "2 min ago", ALICE)
-    assert conversation_row({**row, "note_to_self": True, "unread": 2, "pinned": 0, "blocked": 0}, NOW)[:2] == (
-        "Note to self",
-        "2",
-    )
+    assert conversation_row(row, NOW) == ("Alice\\x1b (pinned, blocked)", OF_ALICE, "", "2 min ago", ALICE)
+    notes = {**row, "note_to_self": True, "unread": 2, "pinned": 0, "blocked": 0}
+    assert conversation_row(notes, NOW)[:3] == ("Note to self", OF_ALICE, "2")
+    group = {**row, "id": "03" + "c3" * 32}
+    assert conversation_row(group, NOW)[1] == ""
+    assert name_of(group["id"], {group["id"]: "Walkers"}) == "Walkers (03c3c3…)"
     assert titles([row, {**row, "id": BOB, "name": "", "title": "05b2…"}]) == {ALICE: "Alice\x1b"}
 
 
 def test_nobody_passes_for_another() -> None:
-    assert name_of(BOB, {BOB: "Alice (05a1a1…)\u202e"}) == "Alice (05a1a1…)\\u202e (05b2b2…)"
+    assert name_of(BOB, {BOB: f"Alice ({OF_ALICE})\u202e"}) == f"Alice ({OF_ALICE})\\u202e ({OF_BOB})"
 
 
 def test_attachments_without_a_name() -> None:
@@ -151,7 +155,7 @@ def test_outbox_rows() -> None:
         "next_attempt_at": NOW + 90_000,
         "last_error": "network.proxy.unreachable",
     }
-    row = ("#4", "Alice (05a1a1…)", "message", "sealed", "3", "in 1 min", "the proxy does not answer")
+    row = ("#4", f"Alice ({OF_ALICE})", "message", "sealed", "3", "in 1 min", "the proxy does not answer")
     assert outbox_row(copy, NAMES, NOW) == row
     control = {**copy, "message": None, "role": "control", "next_attempt_at": NOW - 1, "last_error": None}
     assert outbox_row(control, {}, NOW) == ("n9", shorten(ALICE), "notice", "sealed", "3", "now", "")
@@ -166,7 +170,7 @@ def test_levels_and_what_is_shown_beside_them() -> None:
     waiting = message(direction="out", state="queued", reason="client.keys.waiting", protocol=None)
     assert message_lines(waiting, NAMES)[0].endswith("you (waiting for keys)")
     fallen = {"event": "level", "conversation": ALICE, "text": "It has dropped"}
-    assert event_lines(fallen, NAMES) == ["Alice (05a1a1…): It has dropped."]
+    assert event_lines(fallen, NAMES) == [f"Alice ({OF_ALICE}): It has dropped."]
     held = {
         "copy": 9,
         "message": 4,

@@ -17,6 +17,7 @@ from veery.cli.text import now_ms
 from veery.policy.downgrade import ContactKeys
 from veery.protocol.account import Account
 from veery.protocol.devices import HybridKeys, account_record
+from veery.protocol.fingerprint import fingerprint_of
 from veery.runtime.randomness import random_bytes
 from veery.secret import Secret
 from veery.store.contact_keys import ContactSecurity
@@ -156,7 +157,7 @@ def test_requests(running_pair: tuple[Person, Person]) -> None:
     assert request["request"] is True
     assert bob.good("conversations", "--json").records == []
     accepted = bob.good("requests", "accept", alice.id[:10])
-    assert accepted.err == f"Alice ({alice.id[:6]}…) is accepted. Write with `veery send`.\n"
+    assert accepted.err == f"Alice ({fingerprint_of(alice.id)}) is accepted. Write with `veery send`.\n"
     assert bob.good("requests").err == "Nobody asks.\n"
     assert [each["id"] for each in bob.good("conversations", "--json").records] == [alice.id]
     events = alice.good("receive", "--json").records
@@ -223,7 +224,7 @@ def test_messages_as_a_person_reads_them(running_pair: tuple[Person, Person]) ->
     assert " you (stored on " in lines[0]
     assert lines[1] == "    hello"
     line, _, level = lines[-2].rpartition(" ")
-    assert line.endswith(f" Bob ({bob.id[:6]}…)")
+    assert line.endswith(f" Bob ({fingerprint_of(bob.id)})")
     assert level in ("[v1]", "[v2]")  # new accounts speak v2 once both have published their keys
     assert lines[-1] == "    hello back"
     alice.good("messages", "Bob", "--mark-read")
@@ -329,7 +330,7 @@ def test_how_well_a_conversation_is_protected(running_pair: tuple[Person, Person
     assert (shown["echo"], shown["require_v2"], shown["waiting"]) == ("confirmed", False, 0)
     assert alice.good("contact", "security", "Bob", "--require-v2", "--json").record["require_v2"] is True
     lines = alice.good("contact", "security", "Bob").out
-    assert f"Bob ({bob.id[:6]}…)" in lines
+    assert f"Bob ({fingerprint_of(bob.id)})" in lines
     assert "you require v2   yes" in lines
     assert shown["record"]["fingerprint"] in lines
     assert alice.good("contact", "security", "Bob", "--no-require-v2", "--json").record["require_v2"] is False

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.cli.harness import Home
+from veery.protocol.fingerprint import fingerprint_of
 
 BLOCK: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT: Final = re.compile(r"^([a-z]+)\$ (.*)$")
@@ -181,6 +182,7 @@ class Session:
             if FULL_ID.fullmatch(real):
                 text = text.replace(f"{real[:6]}…{real[-4:]}", f"{shown[:6]}…{shown[-4:]}")
                 text = text.replace(f"{real[:6]}…", f"{shown[:6]}…")
+                text = text.replace(fingerprint_of(real) or real, fingerprint_of(shown) or shown)
         return text
 
     def _foreground(self, who: str, command: str) -> str:

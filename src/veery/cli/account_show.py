@@ -9,6 +9,7 @@ from veery.cli.command import Exit
 from veery.cli.console import Console, coloured
 from veery.cli.profiles import existing_profile, profile_names, profiles_directory
 from veery.cli.questions import answer
+from veery.protocol.fingerprint import fingerprint_of
 
 
 def show(options: Namespace, console: Console) -> int:
@@ -35,8 +36,9 @@ def _show_words(options: Namespace, console: Console) -> int:
     row = own_account(directory, unlock_of(directory, console))
     account = Account.from_seed(row.seed.reveal())
     if console.as_json:
-        told = {"account_id": account.account_id.hex, "name": row.display_name, "profile": options.profile}
-        console.record({**told, "words": account.words()})
+        id_ = account.account_id
+        told = {"account_id": id_.hex, "fingerprint": id_.fingerprint, "name": row.display_name}
+        console.record({**told, "profile": options.profile, "words": account.words()})
         return Exit.DONE
     show_account(console, options, account.account_id.hex, row.display_name)
     console.lines(["", "Recovery password:", "", f"  {account.words()}", ""])
@@ -64,7 +66,8 @@ def list_profiles(_options: Namespace, console: Console) -> int:
 
 def show_account(console: Console, options: Namespace, account_id: str, name: str) -> None:
     """Print who an account is."""
-    console.fields([("Account ID", account_id), ("Name", name), ("Profile", str(options.profile))])
+    of_key = ("Fingerprint", fingerprint_of(account_id) or "")
+    console.fields([("Account ID", account_id), of_key, ("Name", name), ("Profile", str(options.profile))])
 
 
 def _way_in_header(directory: Path) -> str:

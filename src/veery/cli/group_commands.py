@@ -15,7 +15,7 @@ from veery.cli.text import clock_time, count, duration, one_line, size
 from veery.errors import VeeryError
 
 _LIST_HEAD: Final = ("NAME", "STATE", "MEMBERS", "UNREAD", "ID")
-_MEMBER_HEAD: Final = ("NAME", "ROLE", "STATE", "ACCOUNT ID")
+_MEMBER_HEAD: Final = ("NAME", "FINGERPRINT", "ROLE", "STATE", "ACCOUNT ID")
 _LAST_ADMIN: Final = "client.group.last_admin"  # kind of the error when the last admin leaves
 STATES: Final = {
     "joined": "member",
@@ -261,4 +261,5 @@ def _row(group: Json) -> tuple[str, ...]:
 def _member_row(member: Json) -> tuple[str, ...]:
     name = f"{one_line(str(member['name']))} (you)" if member["you"] else one_line(str(member["name"]))
     role = "admin" if member["admin"] else "member"
-    return name, role, STATUSES.get(str(member["status"]), str(member["status"])), str(member["id"])
+    status = STATUSES.get(str(member["status"]), str(member["status"]))
+    return name, str(member["fingerprint"]), role, status, str(member["id"])

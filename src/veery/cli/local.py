@@ -62,7 +62,8 @@ def find_conversation(tables: Tables, named: str) -> str:
 
 def _account(tables: Tables, _params: Params) -> Any:
     row = tables.accounts.get()
-    return {"account_id": row.account_id.hex, "name": row.display_name}
+    id_ = row.account_id
+    return {"account_id": id_.hex, "fingerprint": id_.fingerprint, "name": row.display_name}
 
 
 def _conversations(tables: Tables, params: Params) -> Any:

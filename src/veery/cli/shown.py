@@ -8,11 +8,12 @@ from typing import Any, Final, TypeAlias
 
 from veery.cli.text import ago, clock_time, count, duration, one_line, printable, size, state_words
 from veery.client.reasons import reason_of
+from veery.protocol.fingerprint import fingerprint_of
 from veery.secret import shorten
 
 Json: TypeAlias = Mapping[str, Any]
-CONVERSATION_HEAD: Final = ("NAME", "UNREAD", "LAST", "ACCOUNT ID")
-REQUEST_HEAD: Final = ("NAME", "MESSAGES", "LAST", "ACCOUNT ID")
+CONVERSATION_HEAD: Final = ("NAME", "FINGERPRINT", "UNREAD", "LAST", "ACCOUNT ID")
+REQUEST_HEAD: Final = ("NAME", "FINGERPRINT", "MESSAGES", "LAST", "ACCOUNT ID")
 OUTBOX_HEAD: Final = ("MESSAGE", "TO", "WHAT", "STATE", "TRIES", "NEXT", "LAST ERROR")
 ROLES: Final = {"recipient": "message", "sync": "copy for own devices", "control": "notice"}
 MARKS: Final = {
@@ -229,13 +230,17 @@ def conversation_row(conversation: Json, now: int) -> tuple[str, ...]:
     title = "Note to self" if conversation.get("note_to_self") else one_line(str(conversation["title"]))
     name = f"{title} ({', '.join(marks)})" if marks else title
     unread = str(conversation["unread"] or ("marked" if conversation.get("marked_unread") else ""))
-    return name, unread, ago(conversation["active_at"], now), str(conversation["id"])
+    id_ = str(conversation["id"])
+    return name, str(fingerprint_of(id_) or ""), unread, ago(conversation["active_at"], now), id_
 
 
 def name_of(account: str, names: Mapping[str, str]) -> str:
-    """What a person calls an account: its name, and a piece of its ID so that no other can pass for it."""
+    """What a person calls an account: its name, and its fingerprint so that no other can pass for it.
+
+    Beside the name of a group stands the beginning of its id: it is in the list by an invitation that was accepted.
+    """
     known = names.get(account)
-    return shorten(account) if known is None else f"{one_line(known)} ({account[:6]}…)"
+    return shorten(account) if known is None else f"{one_line(known)} ({fingerprint_of(account) or f'{account[:6]}…'})"
 
 
 def sender_of(message: Json, names: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from veery.client.core import Times
 from veery.client.timestamps import next_timestamp
 from veery.protocol.account import AccountId
 from veery.protocol.constants import REQUEST_RESPONSE_LEAD_MS
+from veery.protocol.fingerprint import fingerprint_of
 from veery.store.conversations import Conversation
 from veery.store.tables import Tables
 
@@ -71,6 +72,7 @@ def tell(tables: Tables, conversation: Conversation, change: Change, now_ms: int
         "conversation": conversation.id,
         "change": change.value,
         "title": conversation.title,
+        "fingerprint": fingerprint_of(conversation.id),
         "request": conversation.is_request,
         "blocked": conversation.blocked,
         "unread": conversation.unread,

@@ -54,7 +54,7 @@ _MESSAGE: Final[Mapping[str, str]] = {
     "request": "whether it is a message request",
     "late": "whether it was stored before what was fetched earlier",
     "quote": "what it answers: `sender`, `own`, `sent_at`, and `id` and `text` if that message is here; or null",
-    "mentions": "list of who is mentioned: `id`, `title`, `own`",
+    "mentions": "list of who is mentioned: `id`, `title`, `fingerprint`, `own`",
     "preview": "link preview: `url`, `title`, `image` (whether there is one); or null",
     "invitation": "invitation to a community: `url`, `name`; or null",
     "disappears": "`mode` (`after_read`, `after_send`) and `seconds`; or null",
@@ -147,6 +147,7 @@ EVENT_KINDS: Final[Mapping[str, EventKind]] = {
                 " `unread`, `pinned`, `unpinned`, `muted`, `unmuted`, `hidden`, `shown`, `trusted`, `untrusted`,"
                 " `named`, `cleared`, `removed` or `forgotten`",
                 "title": "what it is called now",
+                "fingerprint": "of the contact's Account ID, 16 hex characters in 4 groups; null for a group",
                 "request": "whether it is a message request",
                 "blocked": "whether it is blocked",
                 "unread": "how many messages are unread",

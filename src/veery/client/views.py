@@ -12,6 +12,7 @@ from veery.protocol.constants import ACCOUNT_ID_HEX, PREFIX_GROUP
 from veery.protocol.content import ContentMalformed, DataMessage, ExpirationType, Kind, Quote, decode
 from veery.protocol.content.body import mentions
 from veery.protocol.content.preview import is_kept
+from veery.protocol.fingerprint import fingerprint_of
 from veery.store.conversations import Conversation
 from veery.store.message_values import Attachment, Deleted, DeliveryState, Message, Reaction
 from veery.store.tables import Tables
@@ -117,6 +118,7 @@ def conversation_view(conversation: Conversation, own: str) -> Json:
     return {
         "id": conversation.id,
         "title": conversation.title,
+        "fingerprint": fingerprint_of(conversation.id),
         "name": conversation.name,
         "nickname": conversation.nickname,
         "note_to_self": conversation.id == own,
@@ -194,7 +196,9 @@ def _mentions(tables: Tables, body: str) -> list[Json]:
     own = tables.accounts.get().account_id.hex
     known = {each: tables.conversations.get(each) for each in ids}
     titles = {each: held.title for each, held in known.items() if held is not None}
-    return [{"id": each, "title": titles.get(each), "own": each == own} for each in ids]
+    return [
+        {"id": each, "title": titles.get(each), "fingerprint": fingerprint_of(each), "own": each == own} for each in ids
+    ]
 
 
 def _preview(tables: Tables, message: Message, data: DataMessage) -> Json | None:

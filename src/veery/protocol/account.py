@@ -27,14 +27,13 @@ from veery.protocol.constants import (
     PREFIX_VERSION_AUTH,
     SEED_SIZE,
 )
+from veery.protocol.fingerprint import fingerprint
 from veery.secret import Secret, shorten
 
 KNOWN_PREFIXES: Final = frozenset(
     {PREFIX_USER, PREFIX_GROUP, PREFIX_BLIND15, PREFIX_BLIND25, PREFIX_UNBLINDED, PREFIX_VERSION_AUTH}
 )
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
-_FINGERPRINT_SIZE: Final = 8  # bytes
-_FINGERPRINT_PERSON: Final = b"VeeryFingerprint"
 _NOT_A_USER: Final = {
     PREFIX_GROUP: "this is the ID of a group, not of a user",
     PREFIX_BLIND15: "this is a blinded ID: it is valid in one community only",
@@ -146,8 +145,7 @@ class AccountId:
     @property
     def fingerprint(self) -> str:
         """Four groups of four hex characters to compare by eye or voice: a hash of the whole identifier, our own."""
-        digest = crypto.blake2b(_FINGERPRINT_SIZE, self.raw, person=_FINGERPRINT_PERSON).hex()
-        return " ".join(digest[at : at + 4] for at in range(0, len(digest), 4))
+        return fingerprint(self.raw)
 
     def __repr__(self) -> str:
         return f"AccountId({shorten(self.hex)})"

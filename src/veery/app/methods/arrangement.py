@@ -11,6 +11,7 @@ from veery.client.conversations import FOR_GOOD_MS
 from veery.client.groups.standing import GROUP_PREFIX
 from veery.client.views import conversation_view
 from veery.protocol.expiry_rules import DisappearingMode, default_timer
+from veery.protocol.fingerprint import fingerprint_of
 
 FOLLOW: Final = "follow"
 _OF_GROUPS: Final = (DisappearingMode.OFF.value, DisappearingMode.AFTER_SEND.value)  # set by admins
@@ -67,7 +68,8 @@ async def forget(client: Client, params: Params) -> Json:
     conversation = await conversation_of(client, params)
     held = await client.conversations.get(conversation)
     await client.conversations.forget(conversation)
-    return {"id": conversation, "title": held.title, "name": held.name, "nickname": held.nickname, "forgotten": True}
+    named = {"title": held.title, "fingerprint": fingerprint_of(conversation)}
+    return {"id": conversation, **named, "name": held.name, "nickname": held.nickname, "forgotten": True}
 
 
 async def disappear(client: Client, params: Params) -> Json:

@@ -13,9 +13,9 @@ async def hello(client: Client, params: Params) -> Json:
 
 
 async def account(client: Client, params: Params) -> Json:
-    """Account ID and name."""
+    """Account ID, its fingerprint, and name."""
     own = await client.profile.get()
-    return {"account_id": client.account.hex, "name": own.name}
+    return {"account_id": client.account.hex, "fingerprint": client.account.fingerprint, "name": own.name}
 
 
 async def set_name(client: Client, params: Params) -> Json:

@@ -60,6 +60,7 @@ def status_of(room: GroupRoom, member: Member, owed: Collection[AccountId]) -> s
 def _member(room: GroupRoom, tables: Tables, member: Member, own: AccountId, owed: Collection[AccountId]) -> Json:
     return {
         "id": member.id.hex,
+        "fingerprint": member.id.fingerprint,
         "name": tables.accounts.get().display_name if member.id == own else name_of(tables, member.id, member.name),
         "status": status_of(room, member, owed),
         "admin": member.admin,
