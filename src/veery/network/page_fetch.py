@@ -30,6 +30,7 @@ from veery.protocol.constants import (
     PREVIEW_TITLE_MAX,
 )
 from veery.protocol.content.preview import may_be_made
+from veery.protocol.onion.hosts import is_public_address
 
 log: Final = logging.getLogger(__name__)
 
@@ -188,9 +189,13 @@ def _is_wanted(content_type: str, headers: Mapping[str, str], wanted: _Wanted) -
 
 def _is_public(host: str) -> bool:
     try:
-        return ip_address(host).is_global
+        ip_address(host)
     except ValueError:
-        pass
+        return _is_public_name(host)
+    return is_public_address(host)
+
+
+def _is_public_name(host: str) -> bool:
     labels = host.lower().split(".")
     last = labels[-1]
     looks_like_a_number = last[:1].isdigit()  # 2130706433 and 0x7f.1 are addresses to some resolvers
