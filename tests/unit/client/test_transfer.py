@@ -25,6 +25,7 @@ from veery.client.transfer.connection import HELLO, ConnectionPipe
 from veery.client.transfer.messages import ID_SIZE, Offer, hear
 from veery.client.transfer.session import SPAKE_SIZE, agree
 from veery.protocol.words_english import WORDS
+from veery.runtime.faults import FileMissing
 from veery.runtime.randomness import random_bytes
 from veery.runtime.sqlite import Connection
 from veery.secret import Secret
@@ -88,6 +89,16 @@ async def test_three_wrong_codes_end_the_offer(tmp_path: Path) -> None:
         with pytest.raises(TransferBroken):
             await receive(tmp_path, old.port)
     assert not (tmp_path / "new" / "store.json").exists()
+
+
+async def test_an_offer_whose_backup_cannot_be_read_ends(tmp_path: Path) -> None:
+    target = await backup(tmp_path)
+    async with sender(target) as old:
+        target.unlink()
+        with pytest.raises(TransferBroken):
+            await receive(tmp_path, old.port)
+        with pytest.raises(FileMissing):
+            await old.arrived()
 
 
 async def test_a_connection_that_broke_goes_on(tmp_path: Path) -> None:

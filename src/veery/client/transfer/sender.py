@@ -12,6 +12,7 @@ from veery.client.transfer.code import TransferCode
 from veery.client.transfer.connection import ConnectionPipe
 from veery.client.transfer.messages import Arrived, Offer, Wanted, hear, say
 from veery.client.transfer.session import FRAME_MAX, CodeNotTheSame, Session, TransferFault, agree
+from veery.errors import VeeryError
 from veery.runtime.faults import files_mapped
 from veery.runtime.http_listener import CannotListen
 from veery.secret import Secret
@@ -44,7 +45,10 @@ class ProfileSender:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def arrived(self) -> None:
-        """Return when a new device has made its profile. Raises CodeNotTheSame after too many wrong codes."""
+        """Return when a new device has made its profile.
+
+        Raises CodeNotTheSame after too many wrong codes, and FileFault when the backup cannot be read.
+        """
         await asyncio.shield(self._done)
 
     async def __aenter__(self) -> ProfileSender:
@@ -80,6 +84,9 @@ class ProfileSender:
                 self._done.set_exception(error)
         except TransferFault:
             return  # the device may come back and go on
+        except VeeryError as error:  # of this side: the backup cannot be read
+            if not self._done.done():
+                self._done.set_exception(error)
         else:
             if not self._done.done():
                 self._done.set_result(None)
