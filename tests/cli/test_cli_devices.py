@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from io import StringIO
 from typing import Any
 
 import pytest
 
 from tests.cli.harness import Home
+from veery.cli import device_link
 from veery.cli.asking import agreed
+from veery.cli.command import Exit
 from veery.cli.console import Console
 from veery.cli.device_shown import device_named, device_row, group_row, request_lines, standing_lines
 from veery.cli.shown import event_lines
@@ -64,6 +67,7 @@ def test_a_new_name_is_kept_until_the_network_can_be_told(account: Home) -> None
         (("device", "approve", "1f2e3d4c", "--yes"), "cli.no_device"),
         (("device", "ignore", "1f2e3d4c"), "client.not_found.device"),
         (("device", "confirm"), "client.not_found"),
+        (("device", "confirm", "--yes"), "client.not_found"),
         (("device", "publish"), "cli.no_terminal"),
         (("device", "leave"), "cli.no_terminal"),
     ],
@@ -73,6 +77,29 @@ def test_what_cannot_be_done_says_why(account: Home, line: tuple[str, ...], kind
     assert done.code == 1
     assert done.error["kind"] == kind
     assert done.error["remedy"]
+
+
+@pytest.mark.parametrize(("yes", "says"), [(False, True), (False, False), (True, False)])
+def test_confirming_asks_on_a_terminal(monkeypatch: pytest.MonkeyPatch, *, yes: bool, says: bool) -> None:
+    asked: list[str] = []
+    done: list[str] = []
+
+    def agreed(_console: Console, question: str, **_: bool) -> bool:
+        asked.append(question)
+        return says
+
+    def answer(_options: Namespace, _console: Console, method: str) -> dict[str, str]:
+        done.append(method)
+        return {"membership": "in_group"}
+
+    monkeypatch.setattr(device_link, "can_ask", lambda _console: True)
+    monkeypatch.setattr(device_link, "known", lambda _options, _console: {"own_request": REQUEST})
+    monkeypatch.setattr(device_link, "agreed", agreed)
+    monkeypatch.setattr(device_link, "answer", answer)
+    out = StringIO()
+    code = device_link.confirm(Namespace(yes=yes), Console(out=out, err=StringIO()))
+    assert (len(asked), REQUEST["emoji"] in out.getvalue()) == ((0, False) if yes else (1, True))
+    assert (done, code) == ((["device_confirm"], Exit.DONE) if yes or says else ([], Exit.FAILED))
 
 
 def test_usage(home: Home) -> None:

@@ -21,7 +21,8 @@ Ask the account's other devices to let this one in. It shows seven emoji; the ot
 stranger is between. --yes says that you compare them on the other device, so that nothing is asked here; without a
 terminal and without it, say so afterwards with `veery device confirm`. --new begins a group of this device alone."""
 _CONFIRM: Final = """\
-Say that the emoji that this device has shown are the same on the other device."""
+Say that the emoji that this device has shown are the same on the other device. On a terminal it shows them once more,
+and asks; --yes says that you have compared them."""
 _APPROVE: Final = """\
 Let a device in that asks. Do it only if it lies before you and shows the same emoji: from then on it reads all
 messages of the account."""
@@ -56,7 +57,7 @@ def add(commands: Commands, summary: str) -> None:
     link.add_argument(
         "--wait", metavar="SECONDS", type=float, default=600.0, help="how long to wait to be let in (default: 600)"
     )
-    _verb(verbs, "confirm", "say that the emoji are the same", _CONFIRM, "veery device confirm")
+    confirm = _verb(verbs, "confirm", "say that the emoji are the same", _CONFIRM, "veery device confirm")
     approve = _verb(verbs, "approve", "let a device in", _APPROVE, "veery device approve 1f2e3d4c")
     ignore = _verb(verbs, "ignore", "do not show a request any more", _IGNORE, "veery device ignore 1f2e3d4c")
     remove = _verb(verbs, "remove", "remove another device", _REMOVE, "veery device remove 1f2e3d4c")
@@ -67,7 +68,7 @@ def add(commands: Commands, summary: str) -> None:
         verb.add_argument("id", metavar="ID", help=_ID)
     rename.add_argument("name", metavar="NAME", help="at most 64 bytes")
     publish.add_argument("--stop", action="store_true", help="publish none any more")
-    for verb in (approve, remove, publish, leave):
+    for verb in (confirm, approve, remove, publish, leave):
         verb.add_argument("--yes", action="store_true", help=_YES)
 
 

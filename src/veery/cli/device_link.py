@@ -10,7 +10,7 @@ from argparse import Namespace
 from contextlib import suppress
 from typing import Any, Final
 
-from veery.cli.asking import agreed, chosen
+from veery.cli.asking import agreed, can_ask, chosen
 from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
 from veery.cli.device_commands import known
@@ -56,7 +56,13 @@ def link(options: Namespace, console: Console) -> int:
 
 
 def confirm(options: Namespace, console: Console) -> int:
-    """Say that the emoji are the same."""
+    """Say that the emoji are the same. On a terminal they are shown once more, and asked for."""
+    if not options.yes and can_ask(console):
+        request = known(options, console)["own_request"]
+        if request is not None:
+            console.lines(emoji_lines(request))
+            if not _agreed_same(console):
+                return Exit.FAILED
     state = answer(options, console, "device_confirm")
     if console.as_json:
         console.record(state)
@@ -152,6 +158,10 @@ def _same(options: Namespace, console: Console) -> bool:
         if not console.as_json:
             console.talk("If they are the same there, run `veery device confirm` here.")
         return False
+    return _agreed_same(console)
+
+
+def _agreed_same(console: Console) -> bool:
     if agreed(console, "Does the other device show the same emoji, in the same order?", yes=False):
         return True
     console.talk("Then do not approve it there. Nothing is joined.")
