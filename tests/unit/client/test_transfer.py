@@ -22,7 +22,7 @@ from veery.client.transfer import (
     receive_profile,
 )
 from veery.client.transfer.connection import HELLO, ConnectionPipe
-from veery.client.transfer.messages import ID_SIZE, Offer, hear
+from veery.client.transfer.messages import ID_SIZE, Offer, Piece, Pieces, hear
 from veery.client.transfer.session import SPAKE_SIZE, agree
 from veery.protocol.words_english import WORDS
 from veery.runtime.faults import FileMissing
@@ -89,6 +89,12 @@ async def test_three_wrong_codes_end_the_offer(tmp_path: Path) -> None:
         with pytest.raises(TransferBroken):
             await receive(tmp_path, old.port)
     assert not (tmp_path / "new" / "store.json").exists()
+
+
+def test_what_opens_a_backup_does_not_print() -> None:
+    shown = repr([Offer(ID, 5, "a passphrase"), Pieces(0, [Piece("file", b"secret key")])])
+    assert "passphrase" not in shown
+    assert "secret" not in shown
 
 
 async def test_an_offer_whose_backup_cannot_be_read_ends(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ class Offer(msgspec.Struct, frozen=True, tag="offer"):
     passphrase: str
     piece: int = 0
 
+    def __repr__(self) -> str:
+        return f"Offer(size={self.size}, piece={self.piece})"  # the passphrase must not print
+
 
 class Wanted(msgspec.Struct, frozen=True, tag="wanted"):
     """The new device has the first `offset` bytes already."""
@@ -36,6 +39,9 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
 
     file: str
     key: bytes
+
+    def __repr__(self) -> str:
+        return "Piece(…)"
 
 
 class Pieces(msgspec.Struct, frozen=True, tag="pieces"):
