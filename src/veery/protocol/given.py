@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from veery.errors import Misuse
 
 
@@ -23,6 +25,12 @@ def whole(value: object, what: str) -> int:
     if not isinstance(value, int):
         raise WrongType(f"{what} must be a whole number (int), not {_type(value)}")
     return value
+
+
+def several(values: object, what: str) -> None:
+    """Pass what can be gone through and is not one text. what: how the error calls it. Raises WrongType."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise WrongType(f"{what} must be a list, not {_type(values)}")
 
 
 def members(values: object, kind: type, what: str) -> None:

@@ -14,7 +14,7 @@ from veery.errors import Misuse, VeeryError
 from veery.protocol.given import WrongType
 
 SERVICES: Final = (
-    *("attachments", "conversations", "deleting", "devices", "events", "levels", "locking", "naming"),
+    *("attachments", "conversations", "deleting", "devices", "events", "groups", "levels", "locking", "naming"),
     *("notices", "outbox", "profile", "reacting", "requests", "search", "sending", "settings", "storage", "timers"),
     *("transfer", "typing"),
 )

@@ -14,6 +14,7 @@ from veery.client.groups.checks import (
     checked_description,
     checked_name,
     id_of,
+    ids_of,
     listed_member,
     message_of,
 )
@@ -32,6 +33,7 @@ from veery.protocol.config import Data
 from veery.protocol.config.fields import Picture
 from veery.protocol.constants import SECOND_MS
 from veery.protocol.content import InfoChangeType, MemberChangeType
+from veery.protocol.given import whole
 from veery.protocol.groups import control, info
 from veery.protocol.groups import members as group_members
 from veery.protocol.groups.members import Removal
@@ -78,7 +80,7 @@ class Changing:
 
         Raises as `rename`.
         """
-        if timer_s and not TIMER_MIN_S <= timer_s <= TIMER_MAX_S:
+        if whole(timer_s, "a time in seconds") and not TIMER_MIN_S <= timer_s <= TIMER_MAX_S:
             remedy = "Give 10 seconds to 14 days, as in 12h or 1d"
             raise GroupRefused("this time is too short or too long", kind="client.group.timer", remedy=remedy)
         notice = InfoNotice(InfoChangeType.DISAPPEARING_MESSAGES, timer_s=timer_s)
@@ -93,7 +95,7 @@ class Changing:
     async def remove(self, group: Id, members: Iterable[Id], *, messages: bool = False) -> None:
         """Remove members, with or without what they wrote. Raises as `promote`, GroupRefused for admins and oneself."""
         core, room, times = self._core, self._room_of(id_of(group)), self._core.times()
-        people = tuple(dict.fromkeys(id_of(each) for each in members))
+        people = ids_of(members)
         how = Removal.MEMBER_AND_MESSAGES if messages else Removal.MEMBER
 
         def work(tables: Tables) -> None:

@@ -9,6 +9,7 @@ from veery.client.groups.faults import GroupRefused, no_group, no_member
 from veery.client.groups.room import GroupRoom
 from veery.protocol.account import AccountId, AccountIdWrong
 from veery.protocol.constants import CONFIG_NAME_MAX, GROUP_DESCRIPTION_MAX, GROUP_MEMBERS_MAX
+from veery.protocol.given import several, text
 from veery.protocol.groups import Member
 from veery.store.message_values import Message
 from veery.store.tables import Tables
@@ -19,11 +20,20 @@ _BYTES: Final = "{} has at most {} bytes of UTF-8"
 
 def id_of(given: Id) -> AccountId:
     """An identifier. Raises AccountIdWrong."""
-    return given if isinstance(given, AccountId) else AccountId.from_hex(given.strip())
+    if isinstance(given, AccountId):
+        return given
+    return AccountId.from_hex(text(given, "the id of a group or a person").strip())
+
+
+def ids_of(given: Iterable[Id]) -> tuple[AccountId, ...]:
+    """Identifiers, each once. Raises AccountIdWrong."""
+    several(given, "members")
+    return tuple(dict.fromkeys(id_of(each) for each in given))
 
 
 def people_of(given: Iterable[Id], own: AccountId) -> tuple[AccountId, ...]:
     """Persons by Account ID, each once, without oneself. Raises AccountIdWrong."""
+    several(given, "members")
     found = dict.fromkeys(each if isinstance(each, AccountId) else AccountId.parse_user(each) for each in given)
     for each in found:
         if not each.can_exist:
@@ -39,7 +49,7 @@ def with_keys(people: Iterable[AccountId]) -> tuple[AccountId, ...]:
 
 def checked_name(name: str) -> str:
     """The name of a group, trimmed. Raises GroupRefused."""
-    found = name.strip()
+    found = text(name, "the name of a group").strip()
     if not found:
         raise GroupRefused("a group needs a name", kind="client.group.name")
     if len(found.encode(errors="replace")) > CONFIG_NAME_MAX:
@@ -47,12 +57,12 @@ def checked_name(name: str) -> str:
     return found
 
 
-def checked_description(text: str) -> str:
+def checked_description(description: str) -> str:
     """The description of a group. Raises GroupRefused."""
-    if len(text.encode(errors="replace")) > GROUP_DESCRIPTION_MAX:
+    if len(text(description, "the description of a group").encode(errors="replace")) > GROUP_DESCRIPTION_MAX:
         said = _BYTES.format("the description of a group", GROUP_DESCRIPTION_MAX)
         raise GroupRefused(said, kind="client.group.description")
-    return text
+    return description
 
 
 def check_room(people: Collection[AccountId]) -> None:

@@ -13,6 +13,7 @@ from veery.client.groups.checks import (
     checked_description,
     checked_name,
     id_of,
+    ids_of,
     listed_member,
     people_of,
 )
@@ -103,7 +104,7 @@ class Making:
 
     async def resend_all(self, group: Id, members: Iterable[Id]) -> dict[str, str]:
         """`resend` for several members at once; gives the status of each."""
-        return await self._inviting.resend(self._room_of(id_of(group)), _several(members))
+        return await self._inviting.resend(self._room_of(id_of(group)), ids_of(members))
 
     async def promote(self, group: Id, member: Id) -> str:
         """Make a member an admin, for ever; gives the status. Raises as `invite`, and NotFound for no member."""
@@ -111,7 +112,7 @@ class Making:
 
     async def promote_all(self, group: Id, members: Iterable[Id]) -> dict[str, str]:
         """`promote` for several members at once; gives the status of each."""
-        core, room, people = self._core, self._room_of(id_of(group)), _several(members)
+        core, room, people = self._core, self._room_of(id_of(group)), ids_of(members)
         times = core.times()
 
         def work(tables: Tables) -> None:
@@ -128,10 +129,6 @@ class Making:
 
         await core.write(work)
         return await self._inviting.bring(room, people)
-
-
-def _several(members: Iterable[Id]) -> tuple[AccountId, ...]:
-    return tuple(dict.fromkeys(id_of(each) for each in members))
 
 
 def _founder(core: Core, tables: Tables) -> Member:

@@ -36,6 +36,7 @@ from veery.client.views import Json
 from veery.errors import NetworkError, NotFound
 from veery.protocol.account import AccountId
 from veery.protocol.constants import SECOND_MS
+from veery.protocol.given import text
 from veery.store.tables import Tables
 
 
@@ -95,7 +96,7 @@ class Groups:
 
     async def find(self, named: str) -> AccountId:
         """The group with this id, or whose name or beginning of the id fits it alone. Raises NotFound."""
-        typed = named.strip()
+        typed = text(named, "what a group is called").strip()
         rows = await self._core.read(lambda tables: tables.groups.all())
         by_id = [row.id for row in rows if len(typed) >= 4 and row.id.hex.startswith(typed.lower())]
         by_name = [row.id for row in rows if row.name.casefold() == typed.casefold()]
