@@ -50,7 +50,7 @@ def test_create_as_json(home: Home) -> None:
     assert told["profile"] == "default"
     assert told["unlock"] == "key file"
     shown = home.veery("account", "show", "--json")
-    id_ = told["account_id"]
+    id_ = str(told["account_id"])
     of_key = fingerprint_of(id_)
     assert shown.record == {"account_id": id_, "fingerprint": of_key, "name": "Alice", "profile": "default"}
     assert home.veery("account", "show", "--json", "--words").record["words"] == told["words"]

@@ -130,9 +130,9 @@ def test_conversations() -> None:
     assert conversation_row(row, NOW) == ("Alice\\x1b (pinned, blocked)", OF_ALICE, "", "2 min ago", ALICE)
     notes = {**row, "note_to_self": True, "unread": 2, "pinned": 0, "blocked": 0}
     assert conversation_row(notes, NOW)[:3] == ("Note to self", OF_ALICE, "2")
-    group = {**row, "id": "03" + "c3" * 32}
-    assert conversation_row(group, NOW)[1] == ""
-    assert name_of(group["id"], {group["id"]: "Walkers"}) == "Walkers (03c3c3…)"
+    group = "03" + "c3" * 32
+    assert conversation_row({**row, "id": group}, NOW)[1] == ""
+    assert name_of(group, {group: "Walkers"}) == "Walkers (03c3c3…)"
     assert titles([row, {**row, "id": BOB, "name": "", "title": "05b2…"}]) == {ALICE: "Alice\x1b"}
 
 
