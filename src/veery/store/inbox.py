@@ -8,7 +8,7 @@ seen. Items are marked as seen even when they are refused: they would be refused
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -180,6 +180,15 @@ class Inbox:
             (after, limit),
         )
         return tuple(_kept(row) for row in rows)
+
+    def set_aside(self, owner: AccountId, namespace: int) -> Mapping[str, int]:
+        """How many items of a namespace could not be read yet, by reason."""
+        rows = self._db.execute(
+            "SELECT reason, count(*) FROM undecoded WHERE account = ? AND namespace = ?"
+            " GROUP BY reason ORDER BY reason",
+            (owner.raw, namespace),
+        )
+        return {str(reason): int(number) for reason, number in rows}
 
     def reread(self, kept: KeptItem, apply: Apply) -> bool:
         """Apply a kept item again, in the transaction that is open; tells whether it was read, and is forgotten.

@@ -120,6 +120,14 @@ def test_what_cannot_be_read_yet_is_kept_with_its_reason(alice: Tables) -> None:
     assert alice.inbox.record_fetched(batch(1, 2), lambda each: None, NOW).repeated == 2
 
 
+def test_what_is_set_aside_is_counted_by_its_reason(alice: Tables) -> None:
+    for namespace, numbers, reason in ((0, (1, 2), "one"), (0, (3,), "other"), (3, (4,), "one")):
+        alice.inbox.record_fetched(batch(*numbers, namespace=namespace), lambda _, why=reason: Undecoded(why), NOW)  # type: ignore[misc]
+    assert alice.inbox.set_aside(ME, 0) == {"one": 2, "other": 1}
+    assert alice.inbox.set_aside(ME, 3) == {"one": 1}
+    assert alice.inbox.set_aside(ALICE, 0) == {}
+
+
 def test_strangers_cannot_fill_the_disk_with_what_cannot_be_read(
     alice: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,13 +6,11 @@ this device, which remembers what it has changed, or of another one, and which o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
 from veery.client.config import changes
 from veery.client.config.documents import Documents, namespace_of
-from veery.protocol.account import AccountId
 from veery.protocol.config import (
     CONTACTS,
     CONVO_INFO_VOLATILE,
@@ -38,7 +36,6 @@ NAMES: Final = {
 }
 OTHER_DEVICE: Final = "another device"
 AN_ADMIN: Final = "an admin"
-_KEPT_MAX: Final = 2_000  # items that are set aside, looked at for the status
 
 Json = dict[str, Any]
 
@@ -57,7 +54,6 @@ def group_standing(documents: Documents, tables: Tables, name: str) -> list[Json
 
 def _standing(documents: Documents, tables: Tables, others: str, refused: Mapping[str, str]) -> list[Json]:
     rows = {row.namespace: row for row in tables.configs.all(documents.account)}
-    aside = _set_aside(tables, documents.account)
     found = []
     for kind in documents.kinds:
         namespace = namespace_of(kind)
@@ -67,7 +63,7 @@ def _standing(documents: Documents, tables: Tables, others: str, refused: Mappin
                 **_state(kind, held, row),
                 **_differences(tables, kind, held, row, others),
                 "refused": refused.get(kind.name),
-                "set_aside": dict(aside.get(namespace, {})),
+                "set_aside": dict(tables.inbox.set_aside(documents.account, namespace)),
             }
         )
     return found
@@ -124,11 +120,3 @@ def _is_forgotten(row: ConfigRow) -> bool:
 
 def _told(what: Changed, at_ms: int | None) -> Json:
     return {"subject": what.subject or None, "field": what.field, "number": what.number, "at": at_ms}
-
-
-def _set_aside(tables: Tables, account: AccountId) -> dict[int, Counter[str]]:
-    found: dict[int, Counter[str]] = {}
-    for each in tables.inbox.kept(_KEPT_MAX):
-        if each.account == account:
-            found.setdefault(each.namespace, Counter())[each.reason] += 1
-    return found
