@@ -78,6 +78,18 @@ def test_progress_shows_after_half_a_second_and_leaves_nothing(monkeypatch: pyte
     assert drawn.getvalue().endswith("\r\x1b[K")
 
 
+def test_progress_tells_what_it_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("veery.cli.progress.SHOWN_AFTER_S", 0.01)
+    drawn = _Signalling()
+    with Progress(drawn, "Asking", shown=True, look=lambda: "Uploading a\x1b[2J"):
+        assert drawn.written.wait(10)
+    assert drawn.getvalue().startswith("\r\x1b[KUploading a\\x1b[2J (0 s)")
+    silent = _Signalling()
+    with Progress(silent, "Asking", shown=True, look=lambda: None):
+        assert silent.written.wait(10)
+    assert silent.getvalue().startswith("\r\x1b[KAsking (0 s)")
+
+
 def test_progress_of_quick_work_and_without_terminal_is_silent() -> None:
     quick, piped = Terminal(), StringIO()
     with Progress(quick, "Asking", shown=True), Progress(piped, "Asking", shown=False):

@@ -8,9 +8,11 @@ from typing import Final
 
 from veery.cli.command import Exit, UsageWrong
 from veery.cli.console import Console
+from veery.cli.profiles import existing_profile
 from veery.cli.questions import answer
 from veery.cli.shown import Json
 from veery.cli.text import ago, now_ms, printable, size
+from veery.cli.transferring import fetching_words, files_of
 
 _HEAD: Final = ("FILE", "NAME", "TYPE", "SIZE", "SENT", "MESSAGE", "STATE")
 _STATES: Final = {
@@ -42,7 +44,13 @@ def list_attachments(options: Namespace, console: Console) -> int:
 def save(options: Namespace, console: Console) -> int:
     """Write a file to a place of the user's."""
     to = Path(options.output).expanduser().absolute()
-    with console.progress("Fetching the file"):
+    listed: list[Json] = []
+
+    def look() -> str | None:
+        listed.extend([] if listed else files_of(existing_profile(options), "id", options.attachment))
+        return fetching_words(listed)
+
+    with console.progress("Fetching the file", look):
         saved = answer(
             options, console, "attachment_save", id=options.attachment, to=str(to), thumbnail=options.thumbnail
         )

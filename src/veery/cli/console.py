@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -104,11 +104,14 @@ class Console:
             self.err.write(to_json({"error": told}) + "\n")
             self.err.flush()
 
-    def progress(self, text: str) -> AbstractContextManager[Progress]:
-        """Show that something goes on, while the body runs: after half a second, on a terminal."""
+    def progress(self, text: str, look: Callable[[], str | None] | None = None) -> AbstractContextManager[Progress]:
+        """Show that something goes on, while the body runs: after half a second, on a terminal.
+
+        look: what is to be said in place of the text, asked again and again from another thread.
+        """
         from veery.cli.progress import Progress
 
-        return Progress(self.err, text, shown=self.err.isatty() and os.environ.get("TERM") != "dumb")
+        return Progress(self.err, text, shown=self.err.isatty() and os.environ.get("TERM") != "dumb", look=look)
 
 
 def coloured(stream: TextIO) -> bool:

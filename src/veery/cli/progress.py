@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, Self, TextIO
+
+from veery.cli.text import printable
 
 SHOWN_AFTER_S: Final = 0.5
 _BEAT_S: Final = 0.5
@@ -12,11 +15,15 @@ _WIPE: Final = "\r\x1b[K"
 
 
 class Progress:
-    """A context manager. A thread draws, so that it shows whatever the body does."""
+    """A context manager. A thread draws, so that it shows whatever the body does.
 
-    def __init__(self, stream: TextIO, text: str, *, shown: bool) -> None:
+    look: asked each time what is to be said, from that thread; None: the text.
+    """
+
+    def __init__(self, stream: TextIO, text: str, *, shown: bool, look: Callable[[], str | None] | None = None) -> None:
         self._stream = stream
         self._text = text
+        self._look = look
         self._shown = shown
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -42,7 +49,10 @@ class Progress:
         pause = SHOWN_AFTER_S
         while not self._done.wait(pause):
             pause = _BEAT_S
-            self._stream.write(f"{_WIPE}{self._text} ({time.monotonic() - began:.0f} s)")
+            text = (self._look() if self._look is not None else None) or self._text
+            if self._done.is_set():
+                break
+            self._stream.write(f"{_WIPE}{printable(text)} ({time.monotonic() - began:.0f} s)")
             self._stream.flush()
             drawn = True
         if drawn:

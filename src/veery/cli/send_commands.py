@@ -16,6 +16,7 @@ from veery.cli.console import Console
 from veery.cli.profiles import existing_profile
 from veery.cli.quick import QuickConnection, connect
 from veery.cli.shown import Json, stored_words
+from veery.cli.transferring import files_of, uploading_words
 from veery.errors import ClientError, Retry
 from veery.protocol.constants import BODY_COMPOSE_CODE_POINTS
 
@@ -36,7 +37,8 @@ def send(options: Namespace, console: Console) -> int:
     if options.quote is not None:
         params["quote"] = options.quote
     sending = _Sending(options, console, params)
-    with console.progress("Waiting until nodes of the recipient's swarm have stored it; Ctrl-C leaves it queued"):
+    waiting = "Waiting until nodes of the recipient's swarm have stored it; Ctrl-C leaves it queued"
+    with console.progress(waiting, sending.look if options.attach else None):
         sent = sending.run()
     if console.as_json:
         console.record({name: sent[name] for name in _FIELDS})
@@ -63,6 +65,12 @@ class _Sending:
         self._console = console
         self._params = params
         self._number: int | None = None
+
+    def look(self) -> str | None:
+        """How far the files are on their way up."""
+        if self._number is None:
+            return None
+        return uploading_words(files_of(existing_profile(self._options), "message", self._number))
 
     def run(self) -> Json:
         """Queue and wait; gives the message as it is then."""
