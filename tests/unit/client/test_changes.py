@@ -194,7 +194,8 @@ async def test_replies_show_what_they_answer_as_it_stands_here(alice: Device, bo
         "id": sent,
         "text": "hello",
     }
-    assert view["mentions"] == [{"id": alice.id, "title": None, "own": True}]
+    of_key = alice.client.account.fingerprint
+    assert view["mentions"] == [{"id": alice.id, "title": None, "fingerprint": of_key, "own": True}]
     there = await bob.client.conversations.view((await bob.messages(alice.id))[-1].id)
     assert there["mentions"] == [{"id": alice.id, "title": "alice", "own": False}]
     assert not there["quote"]["own"]
