@@ -197,7 +197,7 @@ async def test_replies_show_what_they_answer_as_it_stands_here(alice: Device, bo
     of_key = alice.client.account.fingerprint
     assert view["mentions"] == [{"id": alice.id, "title": None, "fingerprint": of_key, "own": True}]
     there = await bob.client.conversations.view((await bob.messages(alice.id))[-1].id)
-    assert there["mentions"] == [{"id": alice.id, "title": "alice", "own": False}]
+    assert there["mentions"] == [{"id": alice.id, "title": "alice", "fingerprint": of_key, "own": False}]
     assert not there["quote"]["own"]
     await alice.client.deleting.unsend(sent)
     assert (await alice.client.conversations.view(answer.id))["quote"]["text"] is None
