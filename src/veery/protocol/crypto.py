@@ -207,8 +207,9 @@ def xchacha_encrypt(key: bytes, nonce: bytes, plaintext: bytes, ad: bytes = b"")
 
 def xchacha_encrypt_into(key: bytes, nonce: bytes, plaintext: bytes | memoryview, target: memoryview) -> None:
     """As `xchacha_encrypt`, into a target of just that size, which must not overlap with the plaintext."""
+    key, nonce = _sized(key, KEY_SIZE, "an XChaCha20 key"), _sized(nonce, XCHACHA_NONCE_SIZE, "an XChaCha20 nonce")
     if len(plaintext) in _OPENSSL_SIZES:
-        xchacha.encrypt_into(_sized(key, KEY_SIZE, "an XChaCha20 key"), nonce, plaintext, target)
+        xchacha.encrypt_into(key, nonce, plaintext, target)
     else:
         target[:] = xchacha_encrypt(key, nonce, bytes(plaintext))
 

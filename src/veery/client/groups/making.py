@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from veery.client.core import Core, Times
 from veery.client.groups import sequences
@@ -17,7 +17,7 @@ from veery.client.groups.checks import (
     listed_member,
     people_of,
 )
-from veery.client.groups.faults import GroupRefused
+from veery.client.groups.faults import GroupRefused, no_member
 from veery.client.groups.following import mirror_info
 from veery.client.groups.inviting import Inviting
 from veery.client.groups.pending import MemberNotice, Pending
@@ -100,7 +100,7 @@ class Making:
 
     async def resend(self, group: Id, member: Id) -> str:
         """Send an invitation or promotion again that was not answered; gives its status. Raises as `invite`."""
-        return (await self.resend_all(group, (member,)))[id_of(member).hex]
+        return _of_one(await self.resend_all(group, (member,)), member)
 
     async def resend_all(self, group: Id, members: Iterable[Id]) -> dict[str, str]:
         """`resend` for several members at once; gives the status of each."""
@@ -108,7 +108,7 @@ class Making:
 
     async def promote(self, group: Id, member: Id) -> str:
         """Make a member an admin, for ever; gives the status. Raises as `invite`, and NotFound for no member."""
-        return (await self.promote_all(group, (member,)))[id_of(member).hex]
+        return _of_one(await self.promote_all(group, (member,)), member)
 
     async def promote_all(self, group: Id, members: Iterable[Id]) -> dict[str, str]:
         """`promote` for several members at once; gives the status of each."""
@@ -129,6 +129,14 @@ class Making:
 
         await core.write(work)
         return await self._inviting.bring(room, people)
+
+
+def _of_one(statuses: Mapping[str, str], member: Id) -> str:
+    """The status of a member. Raises NotFound when it went meanwhile."""
+    found = statuses.get(id_of(member).hex)
+    if found is None:
+        raise no_member()
+    return found
 
 
 def _founder(core: Core, tables: Tables) -> Member:
