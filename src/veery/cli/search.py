@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 _ABOUT: Final = """\
 Find messages that hold every one of the words, or whose files are called so, the newest last. A word is found by its
-beginning, whatever its case and accents; several words in one pair of quotes must follow each other. In scripts that write no spaces, such as
-Chinese, Japanese or Thai, and in Arabic and Hebrew, every part of a text is found. To go further back, give the number
-of the first message shown to --before."""
+beginning, whatever its case and accents; several words in one pair of quotes must follow each other. In scripts that
+write no spaces, such as Chinese, Japanese or Thai, and in Arabic and Hebrew, every part of a text is found. To go
+further back, give the number of the first message shown to --before."""
 
 
 def add(commands: Commands, summary: str) -> None:
