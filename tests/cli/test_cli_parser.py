@@ -33,6 +33,11 @@ def examples(parser: Parser) -> list[str]:
 
 
 @by_name
+def test_every_value_has_a_name(parser: Parser) -> None:
+    assert "None" not in parser.format_help()
+
+
+@by_name
 def test_every_command_says_what_it_does(parser: Parser) -> None:
     text = parser.format_help()
     assert text.startswith(f"usage: {parser.prog} [OPTIONS]")

@@ -45,9 +45,11 @@ def change(
     return {"subject": subject, "field": field, "number": number, "at": at, **more}
 
 
-def said(monkeypatch: pytest.MonkeyPatch, *, away: dict[str, int] | None = None, **changed: Any) -> str:
+def said(
+    monkeypatch: pytest.MonkeyPatch, *, away: dict[str, int] | None = None, unwritten: bool = False, **changed: Any
+) -> str:
     """What `sync status` prints of one document; below the table."""
-    status: dict[str, Any] = {"restored": False, "unwritten": False, "error": None, "read": NOW, "away": away}
+    status: dict[str, Any] = {"restored": False, "unwritten": unwritten, "error": None, "read": NOW, "away": away}
     status |= {"documents": [{**STANDING, **changed}], "groups": []}
     monkeypatch.setattr(sync_commands, "answer", lambda options, console, method: status)
     monkeypatch.setattr(sync_commands, "now_ms", lambda: NOW)
@@ -58,6 +60,10 @@ def said(monkeypatch: pytest.MonkeyPatch, *, away: dict[str, int] | None = None,
 
 def test_nothing_more_is_said_of_what_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(monkeypatch) == ""
+
+
+def test_what_stands_in_no_document_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(monkeypatch, unwritten=True) == "Something was changed here just now, and stands in no document yet.\n"
 
 
 def test_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:

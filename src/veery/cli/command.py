@@ -131,9 +131,9 @@ class Parser(ArgumentParser):
             return " ".join([*parts, "[COMMAND …]" if self.alone else "COMMAND …"])
         for action in self.actions():
             if action.option_strings and action.required:
-                parts.append(f"{action.option_strings[0]} {action.metavar}")
+                parts.append(f"{action.option_strings[0]} {value_name(action)}")
             elif not action.option_strings:
-                name = str(action.metavar or action.dest)
+                name = value_name(action)
                 name += "…" if action.nargs in ("*", "+") else ""
                 parts.append(f"[{name}]" if action.nargs in ("?", "*") else name)
         return " ".join(parts)
@@ -149,6 +149,13 @@ class Parser(ArgumentParser):
         self.alone = not required
         self.set_defaults(parser=self)
         return commands
+
+
+def value_name(action: Action) -> str:
+    """What stands for the value of an option or argument: its name, or the values that there are."""
+    if action.metavar is None and action.choices is not None:
+        return "|".join(map(str, action.choices))
+    return str(action.metavar or action.dest)
 
 
 def add_command(commands: Commands, name: str, run: Run | None, *, summary: str, about: str, example: str) -> Parser:

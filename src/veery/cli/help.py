@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from textwrap import fill, wrap
 from typing import Final
 
-from veery.cli.command import COMMON, WIDTH, Parser
+from veery.cli.command import COMMON, WIDTH, Parser, value_name
 
 _COLUMN: Final = 26  # where explanations begin
 _GAP: Final = 2
@@ -59,9 +59,9 @@ def _row(name: str, text: str, column: int) -> Sequence[str]:
 
 
 def _argument(action: Action) -> tuple[str, str]:
-    return str(action.metavar or action.dest), action.help or ""
+    return value_name(action), action.help or ""
 
 
 def _option(action: Action) -> tuple[str, str]:
     names = ", ".join(action.option_strings)
-    return (names if action.nargs == 0 else f"{names} {action.metavar}"), action.help or ""
+    return (names if action.nargs == 0 else f"{names} {value_name(action)}"), action.help or ""

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from veery.cli.text import now_ms
 from veery.client.faults import no_conversation, no_message
-from veery.client.finding import find_among, whole_id
+from veery.client.finding import find_among, is_own_notes, whole_id
 from veery.client.settings import SETTINGS, setting_view
 from veery.client.storage_views import found_page, rule_view, storage_state, storage_view
 from veery.client.views import conversation_view, message_view
@@ -57,6 +57,8 @@ def find_conversation(tables: Tables, named: str) -> str:
     typed = named.strip()
     if (found := whole_id(typed)) is not None:
         return found
+    if is_own_notes(typed):
+        return tables.accounts.get().account_id.hex
     return find_among(typed, tables.conversations.all(hidden=True))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from veery import __version__
-from veery.cli.command import COMMON, Exit, Parser
+from veery.cli.command import COMMON, Exit, Parser, value_name
 from veery.cli.console import Console
 from veery.cli.parser import GROUPS, Root, build
 from veery.cli.variables import VARIABLES
@@ -59,8 +59,8 @@ def _command(parser: Parser) -> Iterator[str]:
 
 
 def _option(action: Action) -> Iterator[str]:
-    names = ", ".join(action.option_strings) or str(action.metavar)
-    value = f" {action.metavar}" if action.option_strings and action.nargs != 0 else ""
+    names = ", ".join(action.option_strings) or value_name(action)
+    value = f" {value_name(action)}" if action.option_strings and action.nargs != 0 else ""
     yield from _pair(names + value, action.help or "")
 
 

@@ -16,10 +16,13 @@ _SHOW: Final = """\
 Print every setting, its value, the values that it takes, and what it means."""
 _SET: Final = """\
 Change a setting. read-receipts and typing tell contacts what you have read and that you are typing, and work both
-ways. link-previews fetches the title of a page that you link to, only through the SOCKS proxy that --proxy or
+ways. link-previews fetches title and picture of a page that you link to, only through the SOCKS proxy that --proxy or
 VEERY_PROXY names: nodes of the network carry no requests to other servers, and nothing is ever fetched directly.
 strangers says what becomes of people you have not accepted: requests, open (they are accepted, and told so), or
-contacts (their messages are dropped). notify-requests lets message requests notify."""
+contacts (their messages are dropped). notify-requests lets message requests notify. tell-saved tells contacts when you
+save a file of theirs. auto-downloads fetches files of groups, of your own devices and of contacts that you trust
+(`veery contact trust`) by itself. large-files lets files above 10 MB go straight to the file server: through your proxy
+(proxy), or from your own address, which the server then sees (direct)."""
 
 
 def add(commands: Commands, summary: str) -> None:

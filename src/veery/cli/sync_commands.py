@@ -58,6 +58,8 @@ def _general(found: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     if found["restored"]:
         lines.append("This account was restored and has not read what its other devices share; nothing is stored yet.")
+    if found["unwritten"]:
+        lines.append("Something was changed here just now, and stands in no document yet.")
     if found["error"]:
         lines.append(f"The last attempt to store failed: {reason_of(str(found['error'])).said}. It is repeated.")
     if away := found["away"]:

@@ -62,6 +62,7 @@ from veery.network.client_road import OnionRoad
 from veery.network.proxy import Proxy
 from veery.network.road import Road
 from veery.protocol.account import Account, AccountId
+from veery.protocol.given import WrongType
 from veery.registry.network_file import NetworkFile
 from veery.runtime.clock import Clock, SystemClock
 from veery.runtime.lifecycle import Background, Periodic
@@ -136,6 +137,8 @@ class Client:
         road: in place of onion requests to the network of the profile, and closed by the caller.
         Raises WrongKey, StoreBusy (another process has the profile open) and other StoreErrors, NetworkFileWrong.
         """
+        if not isinstance(profile, Profile):
+            raise WrongType("a profile must be a Profile, as `Profile.named` gives it")
         return Opening(lambda: _opened(profile, road, proxy, clock or SystemClock(), random or Randomness()))
 
     @property

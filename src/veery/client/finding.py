@@ -10,6 +10,7 @@ from veery.protocol.account import AccountId
 from veery.protocol.constants import ACCOUNT_ID_HEX, PREFIX_GROUP
 from veery.store.conversations import Conversation
 
+NOTE_TO_SELF: Final = "Note to self"
 ID_BEGINNING_MIN: Final = 4  # characters of an Account ID that may stand for it
 
 
@@ -19,6 +20,11 @@ def whole_id(typed: str) -> str | None:
         return None
     is_group = typed.lower().startswith(f"{PREFIX_GROUP:02x}")
     return (AccountId.from_hex(typed) if is_group else AccountId.parse_user(typed)).hex
+
+
+def is_own_notes(typed: str) -> bool:
+    """Whether the conversation with oneself was meant, which all lists call by this name."""
+    return typed.casefold() == NOTE_TO_SELF.casefold()
 
 
 def find_among(typed: str, known: Iterable[Conversation]) -> str:

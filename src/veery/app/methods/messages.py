@@ -6,7 +6,16 @@ from dataclasses import asdict
 from typing import Final
 
 from veery.app.methods.files import prepared
-from veery.app.methods.parameters import Json, Params, conversation_of, find_conversation, flag_of, number_of, text_of
+from veery.app.methods.parameters import (
+    Json,
+    Params,
+    answered_in_time,
+    conversation_of,
+    find_conversation,
+    flag_of,
+    number_of,
+    text_of,
+)
 from veery.client.client import Client
 from veery.client.views import conversation_view, hash_of, protocol_of
 from veery.store.message_values import Message, Position
@@ -48,9 +57,10 @@ async def sent_fields(client: Client, message: Message) -> Json:
 
 
 async def fetch(client: Client, params: Params) -> Json:
-    """Poll the own swarm now, and those of groups."""
-    found = await client.receiving.fetch()
-    return asdict(found + await client.groups.fetch())
+    """Poll the own swarm now, and those of groups. Raises NetworkError, also when nobody answers for long."""
+    async with answered_in_time():
+        found = await client.receiving.fetch()
+        return asdict(found + await client.groups.fetch())
 
 
 async def messages(client: Client, params: Params) -> Json:

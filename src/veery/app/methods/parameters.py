@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import suppress
-from typing import Any, TypeAlias
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeAlias
 
 from veery.client.client import Client
-from veery.client.finding import find_among, whole_id
+from veery.client.finding import find_among, is_own_notes, whole_id
 from veery.client.views import conversation_view
-from veery.errors import ClientError, NotFound
+from veery.errors import ClientError, NotFound, Unreachable
 
+SILENT_S: Final = 45.0  # that a person waits for a network that does not answer
 Json: TypeAlias = Any
 Params: TypeAlias = Mapping[str, Any]
 Method: TypeAlias = Callable[[Client, Params], Awaitable[Json]]
@@ -59,6 +61,17 @@ async def conversation_of(client: Client, params: Params, name: str = "conversat
     return await find_conversation(client, text_of(params, name))
 
 
+@asynccontextmanager
+async def answered_in_time() -> AsyncIterator[None]:
+    """Let a person who waits hear within a while that the network is silent. Raises Unreachable."""
+    try:
+        async with asyncio.timeout(SILENT_S):
+            yield
+    except TimeoutError:
+        remedy = "What is here is kept and goes out when it answers; `veery doctor` tells what is wrong"
+        raise Unreachable(f"the network has not answered for {SILENT_S:.0f} s", remedy=remedy) from None
+
+
 async def find_conversation(client: Client, named: str) -> str:
     """The conversation for what a person typed: an ID whole, or what one contact or group alone is called.
 
@@ -69,6 +82,8 @@ async def find_conversation(client: Client, named: str) -> str:
     typed = named.strip()
     if (found := whole_id(typed)) is not None:
         return found
+    if is_own_notes(typed):
+        return client.account.hex
     try:
         return find_among(typed, [*await client.conversations.list(hidden=True), *await client.requests.list()])
     except NotFound as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from veery.app.methods.parameters import Json, Params
+from veery.app.methods.parameters import Json, Params, answered_in_time
 from veery.client.client import Client
 
 
@@ -12,9 +12,10 @@ async def sync_status(client: Client, params: Params) -> Json:
 
 
 async def sync_now(client: Client, params: Params) -> Json:
-    """Fetch and push now; gives how it stands then."""
-    await client.receiving.fetch()
-    await client.sync.push()
+    """Fetch and push now; gives how it stands then. Raises NetworkError, also when nobody answers for long."""
+    async with answered_in_time():
+        await client.receiving.fetch()
+        await client.sync.push()
     return await client.sync.status()
 
 
