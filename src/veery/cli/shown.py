@@ -201,7 +201,7 @@ def unreadable_lines(number: int, *, linked: bool) -> list[str]:
         return [f"{head} {they} kept, and read as soon as this device has caught up with your other devices."]
     return [
         f"{head} {they} kept, and read once this device is linked to one of your others that is older: run"
-        " `veery device link`. Without such a device they stay closed."
+        f" `veery device link`. Without such a device {'it stays' if number == 1 else 'they stay'} closed."
     ]
 
 
