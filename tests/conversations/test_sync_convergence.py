@@ -1,8 +1,9 @@
 """Devices of one account change, push, lose, crash and merge in any order; in the end all agree, and nothing is lost.
 
 Every contact but the first belongs to one device, which alone changes what is settled with it: whatever it last said
-must hold everywhere in the end, unless the device was told that its changes were too old (07.9). The first contact and
-the name are changed by all; there it is enough that all agree.
+must hold everywhere in the end, unless the device was told that its changes were too old (07.9). The same for groups.
+The first contact, the first group, name, picture and how own notes disappear are changed by all; there it is enough
+that all agree.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,18 +23,45 @@ from tests.conversations.engines import NETWORK, Device, account_of
 from tests.conversations.memory_swarm import Fate, Killed, MemorySwarm, calm
 from tests.conversations.syncing import sync
 from veery.client.client import Client
+from veery.client.core import Times
+from veery.client.groups import standing
 from veery.client.profile import create, restore
+from veery.client.timers import adopt
 from veery.errors import NetworkError, NotFound
 from veery.protocol.config import ACCOUNT_KINDS, Data
+from veery.protocol.groups import GroupAdminKeys
 from veery.runtime.clock import ManualClock
+from veery.secret import Secret
 from veery.store.conversations import Conversation
+from veery.store.groups import GROUP, GroupRow
 from veery.store.keys import KeyFile
+from veery.store.message_values import Expiration
 from veery.store.tables import Tables
 
 _ACCOUNT: Final = 1
 _CONTACTS: Final = 4
 _ROUNDS: Final = 12
-_ACTS: Final = ("write", "nick", "block", "unblock", "pin", "unpin", "hide", "show", "mute", "unmute", "read", "forget")
+_ACTS: Final = (
+    "write",
+    "nick",
+    "block",
+    "unblock",
+    "pin",
+    "unpin",
+    "hide",
+    "show",
+    "mute",
+    "unmute",
+    "read",
+    "unread",
+    "timer",
+    "forget",
+    "join",
+    "rename",
+    "leave",
+)
+_COMMON_ACTS: Final = ("name", "picture", "notes")
+_GROUPS: Final = [GroupAdminKeys.from_seed(bytes([number + 1]) * 32) for number in range(_CONTACTS)]
 
 
 @dataclass(frozen=True)
@@ -88,7 +116,7 @@ devices = st.integers(0, 4)
 steps = st.lists(
     st.one_of(
         st.builds(Act, devices, st.sampled_from(_ACTS), st.integers(0, _CONTACTS - 1), st.integers(0, 3)),
-        st.builds(Act, devices, st.just("name"), st.just(0), st.integers(0, 3)),
+        st.builds(Act, devices, st.sampled_from(_COMMON_ACTS), st.just(0), st.integers(0, 3)),
         st.builds(Work, devices, st.booleans(), st.none() | st.integers(1, 8)),
         st.builds(Round, devices),
         st.builds(Round, devices),
@@ -141,10 +169,22 @@ class World:
     async def act(self, step: Act) -> None:
         self.clock.move(0.5)
         device = self.device(step.device) if step.contact == 0 else self.owner(step.contact)
-        id_, client = self.contacts[step.contact], device.client
+        id_, client, group = self.contacts[step.contact], device.client, _GROUPS[step.contact]
+        own, times = device.account.account_id.hex, device.client._core.times()
+
+        def change(work: Callable[[Tables], object]) -> Awaitable[object]:
+            return client._core.write(work)
+
         conversations, requests = client.conversations, client.requests
         does: dict[str, Callable[[], Awaitable[Any]]] = {
             "name": lambda: client.profile.set_name(f"name {step.value}"),
+            "picture": lambda: change(lambda tables: _set_picture(tables, step.value, times)),
+            "notes": lambda: change(lambda tables: _set_timer(tables, own, step.value, times)),
+            "timer": lambda: change(lambda tables: _set_timer(tables, id_, step.value, times)),
+            "join": lambda: change(lambda tables: _join(tables, group, step.value, times)),
+            "rename": lambda: change(lambda tables: _rename(tables, group, step.value)),
+            "leave": lambda: change(lambda tables: standing.erase_known(tables, group.group_id, "left", times)),
+            "unread": lambda: conversations.mark_unread(id_),
             "write": lambda: client.sending.send_text(id_, "hello"),
             "nick": lambda: conversations.set_nickname(id_, "x" * step.value),
             "block": lambda: requests.block(id_),
@@ -208,6 +248,29 @@ class World:
         return not any(waiting) and all(each == found[0] for each in found)
 
 
+def _set_picture(tables: Tables, number: int, times: Times) -> None:
+    url, key = (f"http://files.example/file/{number}", Secret(bytes([number]) * 32)) if number else (None, None)
+    tables.accounts.set_picture(url, key, times.network_ms // 1_000)
+
+
+def _set_timer(tables: Tables, id_: str, number: int, times: Times) -> None:
+    """As a device does that the account's notice of a new timer comes to."""
+    if tables.conversations.get(id_) is not None:
+        adopt(tables, id_, Expiration(2, 3_600 * number) if number else Expiration(), times.local_ms)
+
+
+def _join(tables: Tables, group: GroupAdminKeys, number: int, times: Times) -> None:
+    if tables.groups.get(group.group_id) is None:
+        joined_s = times.network_ms // 1_000
+        tables.groups.save(GroupRow(group.group_id, name=f"group {number}", seed=group.seed, joined_s=joined_s))
+        tables.conversations.ensure(group.group_id.hex, GROUP, times.local_ms)
+
+
+def _rename(tables: Tables, group: GroupAdminKeys, number: int) -> None:
+    if (row := tables.groups.get(group.group_id)) is not None:
+        tables.groups.save(replace(row, name=f"group {number}"))
+
+
 def _waits(tables: Tables) -> bool:
     rows = [row for kind in ACCOUNT_KINDS if (row := tables.configs.get(account_of(_ACCOUNT).account_id, _ns(kind)))]
     return tables.configs.any_marked() or any(row.pending for row in rows) or tables.accounts.get().restored
@@ -227,12 +290,36 @@ def settled_with(held: Conversation | None) -> tuple[Any, ...] | None:
     """What devices agree on about a contact."""
     if held is None:
         return None
-    return held.nickname, held.approved, held.blocked, held.priority, held.muted_until_ms > 0, held.last_read_ms
+    timer = held.expiration_type, held.expiration_timer_s
+    marks = held.muted_until_ms > 0, held.last_read_ms, held.marked_unread
+    return held.nickname, held.approved, held.blocked, held.priority, *timer, *marks
 
 
 async def seen(device: Device, contacts: list[str]) -> list[tuple[Any, ...] | None]:
     """What a device shows of the contacts."""
     return await device.read(lambda tables: [settled_with(tables.conversations.get(each)) for each in contacts])
+
+
+async def joined(device: Device) -> list[str | None]:
+    """The names of the groups that a device knows."""
+
+    def look(tables: Tables) -> list[str | None]:
+        rows = [tables.groups.get(group.group_id) for group in _GROUPS]
+        return [None if row is None else row.name for row in rows]
+
+    return await device.read(look)
+
+
+async def common(device: Device) -> tuple[Any, ...]:
+    """What all change: name, picture, how own notes disappear."""
+
+    def look(tables: Tables) -> tuple[Any, ...]:
+        account = tables.accounts.get()
+        notes = tables.conversations.get(account.account_id.hex)
+        timer = (0, 0) if notes is None else (notes.expiration_type, notes.expiration_timer_s)
+        return account.display_name, account.picture_url, timer
+
+    return await device.read(look)
 
 
 async def lost_changes(world: World) -> bool:
@@ -271,15 +358,16 @@ async def play(
             case Forget():
                 world.forget(step)
     said = [(await seen(world.owner(n), world.contacts))[n] for n in range(_CONTACTS)]
+    groups_said = [(await joined(world.owner(n)))[n] for n in range(_CONTACTS)]
     await world.settle()
-    first = await seen(world.devices[0], world.contacts)
-    names = set()
+    first, groups = await seen(world.devices[0], world.contacts), await joined(world.devices[0])
     for device in world.devices:
         assert await seen(device, world.contacts) == first
-        names.add((await device.client.profile.get()).name)
-    assert len(names) == 1
+        assert await joined(device) == groups
+        assert await common(device) == await common(world.devices[0])
     if not await lost_changes(world):
         assert first[1:] == said[1:]
+        assert groups[1:] == groups_said[1:]
     for device in world.devices:
         await device.client.close()
 
