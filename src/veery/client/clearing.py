@@ -21,7 +21,7 @@ from veery.client.approval import Change, tell
 from veery.client.core import Core
 from veery.client.disappearing import LAST_NOTICE
 from veery.client.faults import no_conversation
-from veery.store.conversations import HIDDEN
+from veery.store.conversations import HIDDEN, Conversation
 from veery.store.sql import INTEGER_MAX
 from veery.store.tables import Tables
 
@@ -148,7 +148,7 @@ def _step(tables: Tables, conversation: str, marks: list[Mark], now_ms: int, bat
         waiting.pop(0)
         if mark.then:
             _make(tables, conversation, Change(mark.then), now_ms)
-        if mark.then == Change.FORGOTTEN.value:
+        if tables.conversations.settings(conversation) is None:
             waiting.clear()  # whatever else was to go is gone with the conversation
     text = msgspec.json.encode(waiting).decode() if waiting else None
     tables.accounts.set_setting(_MARK + conversation, text)
@@ -161,8 +161,17 @@ def _make(tables: Tables, conversation: str, change: Change, now_ms: int) -> Non
         raise no_conversation()
     tables.accounts.set_setting(LAST_NOTICE + conversation, None)
     if change is Change.FORGOTTEN:
-        tables.conversations.delete(conversation)
-        held = replace(held, unread=0)
+        held = _forget(tables, held)
     elif change is Change.REMOVED:
         held = tables.conversations.update(conversation, lambda row: replace(row, priority=HIDDEN))
     tell(tables, held, change, now_ms)
+
+
+def _forget(tables: Tables, held: Conversation) -> Conversation:
+    """Take a contact away with all that was settled. What has come meanwhile stays, as a request of a stranger."""
+    if not tables.messages.count(held.id):
+        tables.conversations.delete(held.id)
+        return replace(held, unread=0)
+    stranger = Conversation(held.id, held.kind, held.created_ms, held.name, profile_s=held.profile_s)
+    tables.conversations.save(replace(stranger, approved_me=True, active_ms=held.active_ms))
+    return replace(stranger, approved_me=True, unread=held.unread)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from tests.conversations.engines import Device, store_of
+from tests.conversations.engines import Device, exchange, store_of
 from veery.client.approval import Change
 from veery.client.clearing import Clearing, begin, marked
 from veery.errors import NotFound
@@ -66,6 +68,26 @@ async def test_what_arrives_meanwhile_stays(alice: Device, clock: ManualClock) -
     await keep(alice, clock, 0, 2)  # with an earlier T than all that still go
     await clearing(alice).finish()
     assert await bodies(alice) == ["Text 0", "Text 1"]
+
+
+async def test_what_a_forgotten_contact_writes_meanwhile_is_a_request(alice: Device, bob: Device) -> None:
+    for number in range(6):
+        await bob.client.sending.send_text(alice.id, f"Text {number}")
+    await exchange(bob, alice)
+    await alice.client.requests.accept(bob.id)
+    await alice.client.conversations.set_nickname(bob.id, "Bobby")
+    now_ms = alice.clock.now_ms()
+    forgetting = partial(begin, conversation=bob.id, now_ms=now_ms, then=Change.FORGOTTEN, batch=2)
+    await store_of(alice.client).run(forgetting)
+    await bob.client.sending.send_text(alice.id, "late")
+    await exchange(bob, alice)
+    await clearing(alice).finish()
+    assert await alice.texts(bob.id) == ["late"]
+    (request,) = await alice.client.requests.list()
+    assert (request.id, request.nickname, request.approved, request.unread) == (bob.id, "", False, 1)
+    assert await alice.client.read(marked) == ()
+    await exchange(bob, alice)
+    assert await alice.texts(bob.id) == ["late"]
 
 
 @pytest.mark.parametrize("change", [Change.CLEARED, Change.REMOVED, Change.FORGOTTEN])
