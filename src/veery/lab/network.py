@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -29,6 +29,7 @@ from veery.registry.snapshot import Snapshot
 from veery.runtime.lifecycle import Startable
 from veery.runtime.locks import FileLock
 from veery.runtime.paths import private_directory
+from veery.runtime.together import all_done
 
 _LISTED_S = 60.0
 _LOOK_S = 0.05
@@ -87,16 +88,16 @@ class LabNetwork(Startable):
         await self.start_seed()
         for at in range(0, len(self.nodes), _TOGETHER):
             numbers = range(at + 1, min(at + _TOGETHER, len(self.nodes)) + 1)
-            await _all(*(self.start_node(number) for number in numbers))
+            await all_done(*(self.start_node(number) for number in numbers))
         await self.wait_listed()
 
     async def close(self) -> None:
         """Stop all parts. Raises what the first of them raised, when all have been told to stop."""
         try:
-            await _all(*(node.stop() for node in self.nodes))
+            await all_done(*(node.stop() for node in self.nodes))
         finally:
             try:
-                await _all(self.seed.stop(), self.file_server.stop())
+                await all_done(self.seed.stop(), self.file_server.stop())
             finally:
                 self._lock.release()
 
@@ -202,14 +203,6 @@ async def _all_serve(session: aiohttp.ClientSession, nodes: Sequence[PartFacts],
         if answer.status != 200 or health["block"] != snapshot.block_hash.hex():
             return False
     return True
-
-
-async def _all(*works: Coroutine[object, object, object]) -> None:
-    """Run all to their ends, then raise the first error: nothing goes on behind the back of who cleans up."""
-    results = await asyncio.gather(*works, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
 
 
 def row(name: str, facts: PartFacts | None, snapshot: Snapshot) -> dict[str, object]:

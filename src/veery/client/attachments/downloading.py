@@ -23,6 +23,7 @@ from veery.protocol.attachments import FileUrl, open_attachment, parse_url
 from veery.protocol.attachments.errors import FileServerRefused
 from veery.protocol.attachments.sizes import legacy_blob_size, stream_blob_size
 from veery.protocol.constants import ATTACHMENT_MAX, FILE_BLOB_MAX, SECOND_MS
+from veery.runtime.together import all_done
 from veery.store.message_values import Attachment, AttachmentState, NewAttachment
 from veery.store.tables import Tables
 
@@ -55,7 +56,7 @@ class Downloads:
         clock = self._core.clock
         now_ms = clock.now_ms()
         waiting = await self._core.read(lambda tables: tables.attachments.wanted(now_ms, _LOOKED_AT, _LONGEST_MS))
-        await asyncio.gather(*(self._try(each) for each in waiting))
+        await all_done(*(self._try(each) for each in waiting))
         due_ms = await self._core.read(lambda tables: tables.attachments.next_wanted_ms())
         return (
             None

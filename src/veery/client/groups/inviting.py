@@ -29,6 +29,7 @@ from veery.protocol.crypto import CryptoFailed
 from veery.protocol.groups import GroupAdminKeys, Member, control, group_auth_data, key_messages
 from veery.protocol.groups import members as group_members
 from veery.protocol.groups.members import Progress
+from veery.runtime.together import all_done
 from veery.store.tables import Tables
 
 AT_ONCE: Final = 8  # letters on their way at the same time
@@ -60,7 +61,7 @@ class Inviting:
                 return
             room.sending |= set(people)
             try:
-                await asyncio.gather(*(self._send(room, each) for each in people))
+                await all_done(*(self._send(room, each) for each in people))
             finally:
                 room.sending -= set(people)
             await soon(sequences.push(self._core, room))
