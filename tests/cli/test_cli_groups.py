@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.cli.harness import Home, Terminal
 from tests.cli.test_cli_talk import Lab, Person
+from veery.protocol.fingerprint import fingerprint_of
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab-groups")]
 
@@ -181,8 +182,8 @@ def test_a_group_shows_who_is_what_in_it(lab: Lab) -> None:
     shown = bob.good("group", "accept", "Painters").out
     assert "you   member, since 20" in shown
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.endswith((alice.id, bob.id))}
-    assert rows["Alice"] == ["admin", "joined", alice.id]
-    assert rows["Bob"][:2] == ["(you)", "member"]
+    assert rows["Alice"] == [*str(fingerprint_of(alice.id)).split(), "admin", "joined", alice.id]
+    assert rows["Bob"][:6] == ["(you)", *str(fingerprint_of(bob.id)).split(), "member"]
     alice.good("receive")
     bob.good("send", "Painters", "one")
     bob.good("send", "Painters", "two")

@@ -99,6 +99,9 @@ def test_receipts_when_both_want_them(friends: tuple[Person, Person]) -> None:
         "link-previews": "off",
         "notify-requests": "off",
         "strangers": "requests",
+        "tell-saved": "off",
+        "auto-downloads": "on",
+        "large-files": "off",
     }
     for person in friends:
         assert person.good("settings", "set", "read-receipts", "on", "--json").record["value"] == "on"

@@ -22,12 +22,12 @@ def test_a_passphrase_is_asked_for_twice_and_not_shown(home: Home) -> None:
     terminal = create(home, "correct horse", "correct horse")
     assert terminal.finish() == 0
     assert "correct horse" not in terminal.shown
-    assert "Account ID  05" in terminal.shown
+    assert "Account ID   05" in terminal.shown
     shown = Terminal(home, "account", "show")
     shown.read_until("Passphrase of `default`: ")
     shown.type("correct horse")
     assert shown.finish() == 0
-    assert "Name        Alice\r\n" in shown.shown
+    assert "Name         Alice\r\n" in shown.shown
 
 
 def test_a_slip_is_forgiven(home: Home) -> None:

@@ -134,7 +134,7 @@ async def test_what_the_peer_writes_is_kept(running: Lab, tmp_path: Path) -> Non
         assert (await talk.last())["quote"]["text"] == "hello"
         preview = pb((1, "https://page.example/x"), (2, "A page"))
         await talk.peer_sends(*data_message((1, "see https://page.example/x"), (10, preview)))
-        assert (await talk.last())["preview"] == {"url": "https://page.example/x", "title": "A page", "image": False}
+        assert (await talk.last())["preview"] == {"url": "https://page.example/x", "title": "A page", "image": None}
         await talk.peer_sends(*data_message((102, pb((1, "https://c.example/r?public_key=ab"), (3, "Room")))))
         assert (await talk.last())["invitation"]["name"] == "Room"
 
