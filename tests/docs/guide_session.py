@@ -54,7 +54,8 @@ VARIES: Final = (
     (re.compile(r'("(?:hash|sent_at|received_at|seq|active_at|stored_on|swarm_size)": ?)("[^"]*"|\d+)'), r"\1VALUE"),
     (re.compile(r"\d+\.\d+\.\d+\.\d+(?::\d+)?"), "ADDRESS"),
     (re.compile(r"[^\x00-\u218f]+(?: +[^\x00-\u218f]+){3,}"), "EMOJI"),
-    (re.compile(r"(?:[A-Z][a-z]+, ){6}[A-Z][a-z]+"), "EMOJI NAMES"),
+    (re.compile(r"(?:[A-Z][A-Za-z ]+, ){6}[A-Z][A-Za-z ]+"), "EMOJI NAMES"),
+    (re.compile(r"\bheight \d+"), "height H"),
     (re.compile(r" +"), " "),
 )
 
