@@ -85,13 +85,13 @@ class Parser(ArgumentParser):
         raise _usage_wrong(self, message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        return super().parse_known_args(args if args is None else self._spread(list(args)), namespace)
+        return super().parse_known_args(self._spread(list(args)) if self.several and args else args, namespace)
 
     def _spread(self, words: list[str]) -> list[str]:
         """`--attach A B` as `--attach A --attach B`."""
         found: list[str] = []
         open_option, missing, named = "", 0, False
-        for at, word in enumerate(words if self.several else ()):
+        for at, word in enumerate(words):
             if word == "--":
                 return found + words[at:]
             if word.startswith("-") and word != "-":
@@ -105,7 +105,7 @@ class Parser(ArgumentParser):
             else:
                 named = True
             found.append(word)
-        return found if self.several else words
+        return found
 
     def format_help(self) -> str:
         from veery.cli.help import help_page

@@ -86,13 +86,9 @@ class Previews:
             width=picture.width,
             height=picture.height,
             state=AttachmentState.STORED,
-            file=kept.file.name,
-            file_key=kept.file.key,
-            thumbnail=None if kept.thumbnail is None else kept.thumbnail.name,
-            thumbnail_key=None if kept.thumbnail is None else kept.thumbnail.key,
             preview=True,
         )
-        return MadePreview(Preview(link, page.title, pointer), local)
+        return MadePreview(Preview(link, page.title, pointer), kept.kept_in(local))
 
     async def _uploaded(self, picture: Picture) -> AttachmentPointer:
         """The pointer to a picture on the file server, in the scheme that every client reads, padded."""

@@ -43,9 +43,7 @@ async def picture_save(client: Client, params: Params) -> Json:
     """Write the picture of a contact, or the own one, to a new file."""
     own = params.get("conversation") is None
     data = await client.pictures.own() if own else await client.pictures.of(await conversation_of(client, params))
-    path = absolute_path(text_of(params, "to"))
-    await asyncio.to_thread(write_new, path, data)
-    return {"path": str(path), "size": len(data)}
+    return await saved_to(absolute_path(text_of(params, "to")), data)
 
 
 async def prepared(client: Client, params: Params) -> list[Attached]:
@@ -59,6 +57,12 @@ async def prepared(client: Client, params: Params) -> list[Attached]:
     limits = await client.attachments.limits()
     read = partial(prepare, voice=voice, keep_name=keep_name, size_max=limits.most, check=limits.check)
     return [await asyncio.to_thread(read, absolute_path(each)) for each in given]
+
+
+async def saved_to(path: Path, data: bytes) -> Json:
+    """Write a new file, and what is told of it. Raises FileFault, FilePresent."""
+    await asyncio.to_thread(write_new, path, data)
+    return {"path": str(path), "size": len(data)}
 
 
 def picture_view(picture: Picture) -> Json:

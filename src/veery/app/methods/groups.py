@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-from veery.app.methods.files import absolute_path, picture_view
+from veery.app.methods.files import absolute_path, picture_view, saved_to
 from veery.app.methods.parameters import Json, ParametersWrong, Params, find_conversation, flag_of, text_of
 from veery.client.client import Client
 from veery.client.groups.faults import no_member
 from veery.errors import NotFound
 from veery.protocol.account import AccountId
 from veery.protocol.constants import GROUP_MEMBERS_MAX, PREFIX_GROUP
-from veery.runtime.paths import write_new
 
 LASTING: Final = frozenset({"group_picture", "group_picture_save"})  # they wait for the network
 _GROUP: Final = f"{PREFIX_GROUP:02x}"
@@ -103,9 +101,7 @@ async def group_picture(client: Client, params: Params) -> Json:
 async def group_picture_save(client: Client, params: Params) -> Json:
     """Write the picture of a group to a new file."""
     group, path = await _group(client, params), absolute_path(text_of(params, "to"))
-    data = await client.groups.picture(group)
-    await asyncio.to_thread(write_new, path, data)
-    return {"id": group.hex, "path": str(path), "size": len(data)}
+    return {"id": group.hex, **await saved_to(path, await client.groups.picture(group))}
 
 
 async def group_clear(client: Client, params: Params) -> Json:

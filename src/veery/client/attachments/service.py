@@ -193,7 +193,7 @@ def _trimmed(attachment: Attachment) -> AttachmentTrimmed:
 
 
 def _attachment(attached: Attached, kept: Kept) -> NewAttachment:
-    return NewAttachment(
+    new = NewAttachment(
         url="",
         content_type=attached.content_type,
         file_name=attached.name,
@@ -202,11 +202,8 @@ def _attachment(attached: Attached, kept: Kept) -> NewAttachment:
         width=attached.width,
         height=attached.height,
         state=AttachmentState.UPLOADING,
-        file=kept.file.name,
-        file_key=kept.file.key,
-        thumbnail=None if kept.thumbnail is None else kept.thumbnail.name,
-        thumbnail_key=None if kept.thumbnail is None else kept.thumbnail.key,
     )
+    return kept.kept_in(new)
 
 
 def _write(to: Path, name: str, data: bytes) -> Path:

@@ -6,11 +6,12 @@ There is no decoder for videos here, so videos have none (09.6.1).
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from veery.client.attachments.faults import PictureRefused
 from veery.client.attachments.images import is_picture, thumbnail
 from veery.client.attachments.local_files import LocalFile, LocalFiles
+from veery.store.message_values import NewAttachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,17 @@ class Kept:
 
     file: LocalFile
     thumbnail: LocalFile | None
+
+    def kept_in(self, new: NewAttachment) -> NewAttachment:
+        """The row of an attachment whose file this is."""
+        small = self.thumbnail
+        return replace(
+            new,
+            file=self.file.name,
+            file_key=self.file.key,
+            thumbnail=None if small is None else small.name,
+            thumbnail_key=None if small is None else small.key,
+        )
 
 
 async def write_with_thumbnail(files: LocalFiles, data: bytes, content_type: str) -> Kept:
