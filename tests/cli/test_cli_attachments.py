@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.test_cli_talk import Lab as TalkLab
-from tests.cli.test_cli_talk import Person, lab  # noqa: F401 - a fixture
+from tests.cli.people import Lab, Person
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
 
 
-def test_files_go_from_one_to_the_other(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+def test_files_go_from_one_to_the_other(lab: Lab, tmp_path: Path) -> None:
     ann, ben = Person(lab, "files-ann", "Ann"), Person(lab, "files-ben", "Ben")
     note = tmp_path / "note.txt"
     note.write_bytes(b"written down " * 1_000)
@@ -45,7 +44,7 @@ def test_files_go_from_one_to_the_other(lab: TalkLab, tmp_path: Path) -> None:  
     assert "note.txt" in table
 
 
-def test_files_that_cannot_be_sent_are_named(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+def test_files_that_cannot_be_sent_are_named(lab: Lab, tmp_path: Path) -> None:
     ann = Person(lab, "files-eve", "Eve")
     (tmp_path / "x.svg").write_text("<svg/>")
     refused = ann.veery("send", ann.id, "--attach", str(tmp_path / "x.svg"), "--json")
@@ -58,7 +57,7 @@ def test_files_that_cannot_be_sent_are_named(lab: TalkLab, tmp_path: Path) -> No
     assert ann.good("attachments", "list").err == "There are no files.\n"
 
 
-def test_files_of_trusted_contacts_are_fetched_by_a_running_engine(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+def test_files_of_trusted_contacts_are_fetched_by_a_running_engine(lab: Lab, tmp_path: Path) -> None:
     ann, ben = Person(lab, "files-ana", "Ana"), Person(lab, "files-bea", "Bea")
     (tmp_path / "note.txt").write_text("a note")
     ann.good("send", ben.id, "hello")
@@ -74,7 +73,7 @@ def test_files_of_trusted_contacts_are_fetched_by_a_running_engine(lab: TalkLab,
     assert listed["state"] in ("wanted", "stored")
 
 
-def test_limits_are_named_with_what_to_do(lab: TalkLab, tmp_path: Path) -> None:  # noqa: F811
+def test_limits_are_named_with_what_to_do(lab: Lab, tmp_path: Path) -> None:
     ann = Person(lab, "files-kim", "Kim")
     big, long = tmp_path / "big.bin", tmp_path / "long.wav"
     with big.open("wb") as file:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.cli.harness import Home, Terminal
-from tests.cli.test_cli_talk import Lab, Person
+from tests.cli.harness import Terminal
+from tests.cli.people import Lab, Person
 from veery.protocol.fingerprint import fingerprint_of
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab-groups")]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab for all tests of this file."""
-    running = Lab(Home(tmp_path_factory.mktemp("lab")))
-    try:
-        yield running
-    finally:
-        assert running.close() == 0
 
 
 def statuses(group: Any) -> dict[str, str]:

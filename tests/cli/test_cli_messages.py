@@ -7,21 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.harness import Home, Service
-from tests.cli.test_cli_talk import Lab, Person, talk
+from tests.cli.harness import Service
+from tests.cli.people import Lab, Person
+from tests.cli.test_cli_talk import talk
 from veery.protocol.fingerprint import fingerprint_of
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab-messages")]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab for all tests of this file."""
-    running = Lab(Home(tmp_path_factory.mktemp("lab")))
-    try:
-        yield running
-    finally:
-        assert running.close() == 0
 
 
 @pytest.fixture

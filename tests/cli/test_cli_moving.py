@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.harness import Home
-from tests.cli.test_cli_sync import Restored
-from tests.cli.test_cli_talk import Lab, Person
+from tests.cli.people import Lab, Person, Restored
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab for all tests of this file."""
-    running = Lab(Home(tmp_path_factory.mktemp("lab")))
-    try:
-        yield running
-    finally:
-        assert running.close() == 0
 
 
 def test_a_profile_moves_over_the_file_server(lab: Lab, tmp_path: Path) -> None:

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.cli.harness import Home
-from tests.cli.test_cli_talk import Lab, Person
+from tests.cli.people import Lab, Person, Restored
 from veery.secret import shorten
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab for all tests of this file."""
-    running = Lab(Home(tmp_path_factory.mktemp("lab")))
-    try:
-        yield running
-    finally:
-        assert running.close() == 0
-
-
-class Restored(Person):
-    """Commands in a second profile of somebody's account."""
-
-    def __init__(self, lab: Lab, profile: str, first: Person) -> None:
-        self._lab = lab
-        self.profile, self.id = profile, first.id
-        words = first.good("account", "show", "--words", "--json").record["words"]
-        self.good("account", "restore", "--no-passphrase", "--network", lab.network_file, typed=f"{words}\n")
 
 
 def test_two_devices_by_commands(lab: Lab) -> None:

@@ -8,11 +8,11 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli.harness import Home, Ran, Service
+from tests.cli.harness import Home, Service
+from tests.cli.people import NODES, Lab, Person
 from veery.cli.text import now_ms
 from veery.policy.downgrade import ContactKeys
 from veery.protocol.account import Account
@@ -25,67 +25,6 @@ from veery.store.database import Store
 from veery.store.keys import KEY_NAME, KeyFile
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300), pytest.mark.xdist_group("cli-lab")]
-NODES = 5
-
-
-class Lab:
-    """A running lab, with a home in which accounts are made."""
-
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        self._process = subprocess.Popen(
-            home.command("lab", "up", "--nodes", str(NODES), "--json"),
-            stdout=subprocess.PIPE,
-            env=home.environment(),
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None
-        self.parts: list[dict[str, Any]] = []
-        while "ready" not in (told := json.loads(self._process.stdout.readline())):
-            self.parts.append(told)
-        self.network_file, self.seed_url = told["network_file"], told["seed_url"]
-
-    def close(self) -> int:
-        """End it by its own command."""
-        assert self.home.veery("lab", "down").code == 0
-        self._process.communicate(timeout=60)
-        return self._process.returncode
-
-    def account(self, profile: str, name: str) -> str:
-        """A new account; gives its Account ID."""
-        args = ("--profile", profile, "account", "create", "--name", name, "--no-passphrase", "--json")
-        done = self.home.veery(*args, "--network", self.network_file)
-        assert done.code == 0, done.err
-        return str(done.record["account_id"])
-
-
-class Person:
-    """Commands in one profile."""
-
-    def __init__(self, lab: Lab, profile: str, name: str) -> None:
-        self._lab = lab
-        self.profile = profile
-        self.id = lab.account(profile, name)
-
-    def veery(self, *args: str, typed: str = "") -> Ran:
-        """Run a command of this profile."""
-        return self._lab.home.veery("--profile", self.profile, *args, typed=typed)
-
-    def good(self, *args: str, typed: str = "") -> Ran:
-        """Run one that must not fail."""
-        done = self.veery(*args, typed=typed)
-        assert done.code == 0, (args, done)
-        return done
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab for all tests of this file."""
-    running = Lab(Home(tmp_path_factory.mktemp("lab")))
-    try:
-        yield running
-    finally:
-        assert running.close() == 0
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.harness import Home
-from tests.cli.test_cli_talk import Lab
+from tests.cli.people import Lab
 from tests.docs.guide_session import Session, Step, steady, steps
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(400), pytest.mark.xdist_group("guide")]
