@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,6 @@ from veery.store.message_values import DeliveryState
 
 NEW = {"groups", "group_names", "outbox", "copy_levels", "sqlite_sequence"}
 OF_BEFORE = tuple(each for each in rows.INCLUDED if each not in NEW)
-
-
-@pytest.fixture
-async def alice(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[Device]:
-    device = await make_device(tmp_path, swarm, clock, "alice", 1)
-    yield device
-    await device.client.close()
-
-
-@pytest.fixture
-async def bob(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[Device]:
-    device = await make_device(tmp_path, swarm, clock, "bob", 2)
-    yield device
-    await device.client.close()
 
 
 async def states(device: Device) -> dict[str, str]:

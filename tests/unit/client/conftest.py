@@ -1,36 +1,7 @@
-"""Two accounts over a swarm in memory."""
+"""Two accounts over a swarm in memory, as in `tests.conversations`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from tests.conversations.conftest import alice, bob, clock, swarm
 
-import pytest
-
-from tests.conversations.engines import Device, make_device
-from tests.conversations.memory_swarm import MemorySwarm
-from veery.runtime.clock import ManualClock
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def swarm(clock: ManualClock) -> MemorySwarm:
-    return MemorySwarm(clock)
-
-
-@pytest.fixture
-async def alice(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[Device]:
-    device = await make_device(tmp_path, swarm, clock, "alice", 1)
-    yield device
-    await device.client.close()
-
-
-@pytest.fixture
-async def bob(tmp_path: Path, swarm: MemorySwarm, clock: ManualClock) -> AsyncIterator[Device]:
-    device = await make_device(tmp_path, swarm, clock, "bob", 2)
-    yield device
-    await device.client.close()
+__all__ = ["alice", "bob", "clock", "swarm"]
