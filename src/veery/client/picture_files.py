@@ -78,8 +78,12 @@ class PictureFiles:
         await self._core.write(lambda tables: tables.pictures.keep(owner, kept))
         return data
 
-    async def kept_alive(self, owner: AccountId, held: KeptPicture, changed_ms: int) -> UploadedPicture | None:
-        """Let the file live for two more weeks; gives what was uploaded instead when the server has lost it.
+    async def kept_alive(
+        self, owner: AccountId, held: KeptPicture, changed_ms: int
+    ) -> tuple[bool, UploadedPicture | None]:
+        """Let the file live for two more weeks; tells whether it does.
+
+        With it comes what was uploaded in its place, if the server had lost it.
 
         changed_ms: local time of the last change; nothing is uploaded anew within 12 days of it.
         Raises NetworkError, FileServerMissing, ProtocolError, FileDamaged.
@@ -89,10 +93,10 @@ class PictureFiles:
             await self._servers.extend(parse_url(held.url))
         except FileServerRefused:
             if now_ms - max(changed_ms, held.checked_ms) <= UPLOAD_AFTER_MS:
-                return None
-            return await self.upload(await self._files.read(held.file, held.file_key))
+                return False, None
+            return True, await self.upload(await self._files.read(held.file, held.file_key))
         await self._core.write(lambda tables: tables.pictures.set_checked(owner, now_ms))
-        return None
+        return True, None
 
     async def _fetched(self, text: str, key: Secret, side: int) -> bytes:
         try:

@@ -98,9 +98,8 @@ class Pictures:
         changed_ms = row.updated_s * SECOND_MS
         if self._core.road.now_ms() - changed_ms <= YOUNG_MS:
             return
-        uploaded = await self.files.kept_alive(own, held, changed_ms)
-        after = await self._core.read(lambda tables: tables.pictures.get(own))
-        if uploaded is not None or (after is not None and after.checked_ms != held.checked_ms):
+        alive, uploaded = await self.files.kept_alive(own, held, changed_ms)
+        if alive:
             await self._seen_to(held, uploaded)
 
     async def _show(self, uploaded: UploadedPicture) -> None:

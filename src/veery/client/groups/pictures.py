@@ -85,7 +85,7 @@ class GroupPictures:
         held = await self._core.read(lambda tables: tables.pictures.get(room.id))
         if held is None or self._core.clock.now_ms() - held.checked_ms < EXTEND_AFTER_MS:
             return
-        uploaded = await self._files.kept_alive(room.id, held, held.checked_ms)
+        _, uploaded = await self._files.kept_alive(room.id, held, held.checked_ms)
         if uploaded is not None:
             await self._changing.show_picture(room, uploaded, told=False)
 
